@@ -1,0 +1,7 @@
+"""skvi: variational inference as ordinary scikit-learn estimators."""
+
+from skvi.mixture import VariationalGaussianMixture
+
+__version__ = "0.1.0"
+
+__all__ = ["VariationalGaussianMixture", "__version__"]

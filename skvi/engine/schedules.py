@@ -1,0 +1,215 @@
+"""Schedules: in which order local and global steps run, as update rules on (S, q).
+
+Each takes restarts side by side, so that all their tasks are one flat list, ordered by restart and block. A
+model never knows which schedule runs.
+"""
+
+import numpy as np
+
+from skvi import _threads
+from skvi.engine.summary import total
+from skvi.families import Joint
+
+
+class Schedule:
+    """What all schedules share.
+
+    Parameters
+    ----------
+    model : ConjugateModel
+    prior : Joint
+    data : rows with `take`, `weight`
+    n_jobs : int
+        Number of threads; it changes no bit of a result.
+    reorder : bool
+        Whether the components may be relabelled where that raises the bound.
+    past : Summary or None
+        Of earlier rows, on top of which these come.
+    """
+
+    #: idle sweeps in a row that mean convergence
+    patience = 1
+
+    def __init__(self, model, prior, data, n_jobs=1, reorder=False, past=None):
+        self.model = model
+        self.prior = prior
+        self.data = data
+        self.n_jobs = n_jobs
+        self.reorder = reorder
+        self.past = past
+        self.blocks = model.blocks(data)
+
+    def summarize(self, posteriors, blocks):
+        """Local step of every posterior on all blocks: one summary each."""
+        messages = [self.model.messages(posterior) for posterior in posteriors]
+        return self._map([(self.model.local_step, m) for m in messages], blocks)
+
+    def summarize_starts(self, starts, blocks):
+        """Summaries of the given starts: local steps of posteriors, or rows assigned as a start says."""
+        return self._map([self._start_step(start) for start in starts], blocks)
+
+    def _start_step(self, start):
+        if isinstance(start, Joint):
+            return self.model.local_step, self.model.messages(start)
+        return self.model.start_step, start
+
+    def _map(self, steps, blocks):
+        tasks = [lambda s=step, m=message, b=block: s(b, m) for step, message in steps for block in blocks]
+        results = _threads.run(tasks, self.n_jobs)
+        n = len(blocks)
+        return [total(results[i * n : (i + 1) * n]) for i in range(len(steps))]
+
+    def start(self, restarts, starts):
+        """Give every restart its first summary and posterior, from one start each."""
+        for restart, summary in zip(restarts, self.summarize_starts(starts, self.blocks), strict=True):
+            restart.summary = self.whole(summary)
+            restart.posterior = self.model.global_step(self.prior, restart.summary)
+
+    @property
+    def whole_weight(self):
+        """Sum of the weights of all rows that the bound is about."""
+        return self.data.weight + (0.0 if self.past is None else self.past.weight)
+
+    def whole(self, summary):
+        """The summary together with that of earlier rows."""
+        return summary if self.past is None else self.past + summary
+
+    def sweep(self, restarts):
+        """Go over all data once; set each restart's posterior, summary and bound."""
+        raise NotImplementedError
+
+    def refresh(self, restarts):
+        """Local step of all data at the posteriors as they are: exact bounds."""
+        summaries = self.summarize([restart.posterior for restart in restarts], self.blocks)
+        for restart, summary in zip(restarts, summaries, strict=True):
+            restart.summary = self.whole(summary)
+            restart.bound = self.model.bound(self.prior, restart.summary, restart.posterior)
+
+    def finish(self, restarts):
+        """End with a local step at the final posterior."""
+        self.refresh(restarts)
+
+    def relabel(self, restart):
+        """Sort the components by mass, and take the local step of the relabelled posterior."""
+        order = self.model.order_by_mass(restart.summary)
+        if order is not None:
+            restart.posterior = self.model.permuted_posterior(restart.posterior, order, self.prior)
+            self.refresh([restart])
+
+
+class Batch(Schedule):
+    """S is the sum over all blocks, q = q*(S) once a sweep: the bound never falls.
+
+    With a `past` summary the rows come on top of earlier ones, whose local posteriors stay as they were:
+    streaming. The bound is then an exact lower bound for all rows seen.
+    """
+
+    def sweep(self, restarts):
+        for restart in restarts:
+            order = self.model.order_by_mass(restart.summary) if self.reorder else None
+            if order is not None:
+                restart.summary = self.model.permuted_summary(restart.summary, order)
+            restart.posterior = self.model.global_step(self.prior, restart.summary)
+        self.refresh(restarts)
+
+    def finish(self, restarts):
+        """A sweep has ended with a local step already."""
+
+
+class _MiniBatches(Schedule):
+    """Schedules that visit the rows in mini-batches: a fixed random partition."""
+
+    def __init__(self, *args, batch_size, rng, **kwargs):
+        super().__init__(*args, **kwargs)
+        n_rows = self.data.n_rows
+        n_batches = max(1, -(-n_rows // batch_size))
+        self.batches = np.array_split(rng.permutation(n_rows), n_batches)
+        self.rng = rng
+
+    def batch_blocks(self, number):
+        """Blocks of one mini-batch, copied from the data when they are needed."""
+        return self.model.blocks(self.data.take(np.sort(self.batches[number])))
+
+
+class Memoized(_MiniBatches):
+    """S <- S - S_b,old + S_b,new and q = q*(S) after every mini-batch (Hughes & Sudderth 2013).
+
+    The bound is exact and never falls; memory is one summary per mini-batch and restart. S is summed afresh
+    once a lap, so that rounding does not pile up.
+    """
+
+    def start(self, restarts, starts):
+        for restart in restarts:
+            restart.memory = []
+        for number in range(len(self.batches)):
+            summaries = self.summarize_starts(starts, self.batch_blocks(number))
+            for restart, summary in zip(restarts, summaries, strict=True):
+                restart.memory.append(summary)
+        self._resum(restarts)
+
+    def _resum(self, restarts):
+        for restart in restarts:
+            # The last visited comes first: its reference is the freshest, and the sum takes it over.
+            restart.summary = total(restart.memory[::-1])
+            restart.posterior = self.model.global_step(self.prior, restart.summary)
+
+    def sweep(self, restarts):
+        for number in range(len(self.batches)):
+            summaries = self.summarize([restart.posterior for restart in restarts], self.batch_blocks(number))
+            for restart, summary in zip(restarts, summaries, strict=True):
+                restart.summary = restart.summary - restart.memory[number] + summary
+                restart.memory[number] = summary
+                restart.posterior = self.model.global_step(self.prior, restart.summary)
+        for restart in restarts if self.reorder else ():
+            order = self.model.order_by_mass(restart.summary)
+            if order is not None:
+                restart.memory = [self.model.permuted_summary(summary, order) for summary in restart.memory]
+        self._resum(restarts)
+        for restart in restarts:
+            restart.bound = self.model.bound(self.prior, restart.summary, restart.posterior)
+
+
+class Online(_MiniBatches):
+    """Stochastic variational inference (Hoffman et al. 2013): natural-gradient steps from mini-batches.
+
+    q <- (1 - rho_t) q + rho_t q*(N / n_b S_b) with rho_t = (t + offset)^-decay. The bound of a lap is the
+    mean over its mini-batches, which is noisy; the exact one is taken at the end of the fit.
+    """
+
+    patience = 2
+
+    def __init__(self, *args, decay, offset, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.decay = decay
+        self.offset = offset
+
+    def start(self, restarts, starts):
+        super().start(restarts, starts)
+        for restart in restarts:
+            restart.steps = 0
+
+    def step(self, restarts, blocks, total_weight):
+        """One natural-gradient step from a mini-batch; each restart's bound becomes that batch's estimate."""
+        summaries = self.summarize([restart.posterior for restart in restarts], blocks)
+        for restart, summary in zip(restarts, summaries, strict=True):
+            if summary.weight == 0.0:
+                continue
+            scaled = (total_weight / summary.weight) * summary
+            restart.bound = self.model.bound(self.prior, scaled, restart.posterior)
+            target = self.model.global_step(self.prior, scaled)
+            restart.steps += 1
+            restart.posterior = restart.posterior.blended(target, (restart.steps + self.offset) ** -self.decay)
+
+    def sweep(self, restarts):
+        for restart in restarts if self.reorder else ():
+            order = self.model.order_by_posterior_mass(restart.posterior, self.prior)
+            if order is not None:
+                restart.posterior = self.model.permuted_posterior(restart.posterior, order, self.prior)
+        bounds = np.zeros(len(restarts))
+        for number in self.rng.permutation(len(self.batches)):
+            blocks = self.batch_blocks(number)
+            self.step(restarts, blocks, self.data.weight)
+            share = sum(block.weight for block in blocks) / self.data.weight
+            bounds += share * np.array([restart.bound for restart in restarts])
+        for restart, bound in zip(restarts, bounds, strict=True):
+            restart.bound = float(bound)

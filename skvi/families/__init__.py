@@ -1,0 +1,27 @@
+"""Exponential families: the factors of priors and posteriors."""
+
+from skvi.families.base import Family
+from skvi.families.dirichlet import Dirichlet
+from skvi.families.gamma import Gamma
+from skvi.families.joint import Joint
+from skvi.families.moments import Moments
+from skvi.families.normal import Normal
+from skvi.families.normal_gamma import NormalGamma, SphericalNormalGamma
+from skvi.families.normal_wishart import NormalWishart, TiedNormalWishart
+from skvi.families.sticks import StickBreaking
+from skvi.families.wishart import Wishart
+
+__all__ = [
+    "Dirichlet",
+    "Family",
+    "Gamma",
+    "Joint",
+    "Moments",
+    "Normal",
+    "NormalGamma",
+    "NormalWishart",
+    "SphericalNormalGamma",
+    "StickBreaking",
+    "TiedNormalWishart",
+    "Wishart",
+]

@@ -1,0 +1,70 @@
+"""The Dirichlet distribution of a probability vector."""
+
+import numpy as np
+from scipy.special import betaincinv, gammaln, psi
+
+from skvi.families.base import Family, lazy, tail_probabilities
+
+
+class Dirichlet(Family):
+    """Dirichlet distribution over probability vectors, density proportional to prod_k theta_k^(a_k - 1).
+
+    Parameters
+    ----------
+    concentration : ndarray of shape (..., n_components), positive
+    """
+
+    def __init__(self, concentration):
+        self.concentration = concentration
+
+    def natural(self, origin=None):
+        return (self.concentration - 1.0,)
+
+    def from_natural(self, natural, origin=None):
+        return Dirichlet(natural[0] + 1.0)
+
+    def sufficient_statistics(self, theta, origin=None):
+        return (np.log(theta),)
+
+    @lazy
+    def _log_normalizer(self):
+        a = self.concentration
+        return float(gammaln(a).sum() - gammaln(a.sum(-1)).sum())
+
+    def log_normalizer(self, origin=None):
+        return self._log_normalizer
+
+    @lazy
+    def expected_log(self):
+        """E[log theta], shape (..., n_components)."""
+        a = self.concentration
+        return psi(a) - psi(a.sum(-1, keepdims=True))
+
+    def expectations(self, origin=None):
+        return (self.expected_log,)
+
+    @property
+    def mean(self):
+        """Expected probabilities, shape (..., n_components)."""
+        return self.concentration / self.concentration.sum(-1, keepdims=True)
+
+    @property
+    def var(self):
+        """Marginal variances, shape (..., n_components)."""
+        mean = self.mean
+        return mean * (1.0 - mean) / (self.concentration.sum(-1, keepdims=True) + 1.0)
+
+    def interval(self, level=0.9):
+        """Central marginal intervals (each a Beta's), shape (..., n_components, 2)."""
+        a = self.concentration
+        b = a.sum(-1, keepdims=True) - a
+        return np.stack([_beta_quantile(a, b, q) for q in tail_probabilities(level)], axis=-1)
+
+    def _sample(self, n, rng):
+        draws = rng.standard_gamma(self.concentration, size=(n, *self.concentration.shape))
+        return draws / draws.sum(-1, keepdims=True)
+
+
+def _beta_quantile(a, b, q):
+    # A single component has all the mass: Beta(a, 0) is a point at one.
+    return np.where(b > 0.0, betaincinv(a, np.where(b > 0.0, b, 1.0), q), 1.0)

@@ -1,0 +1,56 @@
+"""The Gamma distribution of a precision or a rate."""
+
+import numpy as np
+from scipy.special import gammaincinv, gammaln, psi
+
+from skvi.families.base import Family, lazy, tail_probabilities
+
+
+class Gamma(Family):
+    """Gamma distribution with density b^a / Gamma(a) x^(a - 1) exp(-b x).
+
+    Parameters
+    ----------
+    shape, rate : ndarray of equal shapes, positive
+    """
+
+    def __init__(self, shape, rate):
+        self.shape, self.rate = np.broadcast_arrays(shape, rate)
+
+    def natural(self, origin=None):
+        return self.shape - 1.0, -self.rate
+
+    def from_natural(self, natural, origin=None):
+        return Gamma(natural[0] + 1.0, -natural[1])
+
+    def sufficient_statistics(self, value, origin=None):
+        return np.log(value), value
+
+    def log_normalizer(self, origin=None):
+        return float((gammaln(self.shape) - self.shape * np.log(self.rate)).sum())
+
+    @lazy
+    def expected_log(self):
+        """E[log x]."""
+        return psi(self.shape) - np.log(self.rate)
+
+    def expectations(self, origin=None):
+        return self.expected_log, self.mean
+
+    @property
+    def mean(self):
+        """E[x]."""
+        return self.shape / self.rate
+
+    @property
+    def var(self):
+        """Var[x]."""
+        return self.shape / self.rate**2
+
+    def interval(self, level=0.9):
+        """Central intervals, with a last axis of two."""
+        ends = [gammaincinv(self.shape, q) / self.rate for q in tail_probabilities(level)]
+        return np.stack(ends, axis=-1)
+
+    def _sample(self, n, rng):
+        return rng.standard_gamma(self.shape, size=(n, *self.shape.shape)) / self.rate

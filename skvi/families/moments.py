@@ -1,0 +1,67 @@
+"""Sums over rows that a Gaussian learns from, taken about a reference per component."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted sums over rows of 1, d and d d' with d = x - reference, per component.
+
+    Expanded squares about one origin lose all digits where clusters lie far apart beside their widths;
+    about a reference inside each cluster they keep them. Moments about other references are re-based by the
+    parallel-axis rule when they are added.
+
+    Parameters
+    ----------
+    form : Form
+        How the second moments are kept (see `skvi.families.forms`).
+    reference : ndarray of shape (n_components, n_features)
+    count : ndarray of shape (n_components,)
+    first : ndarray of shape (n_components, n_features)
+    second : ndarray in the form's shape
+    """
+
+    form: object
+    reference: np.ndarray
+    count: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+    def about(self, origin):
+        """Return the same sums about another origin per component."""
+        if origin is self.reference:
+            return self
+        shift = origin - self.reference
+        moved = self.count[:, None] * shift
+        first = self.first - moved
+        # sum (d - s)(d - s)' = sum d d' - s (sum d - n s / 2)' - (sum d - n s / 2) s'
+        second = self.second - self.form.cross(self.first - 0.5 * moved, shift)
+        return Moments(self.form, origin, self.count, first, second)
+
+    def __add__(self, other):
+        other = other.about(self.reference)
+        return Moments(
+            self.form,
+            self.reference,
+            self.count + other.count,
+            self.first + other.first,
+            self.second + other.second,
+        )
+
+    def __sub__(self, other):
+        return self + -1.0 * other
+
+    def __rmul__(self, factor):
+        return Moments(self.form, self.reference, factor * self.count, factor * self.first, factor * self.second)
+
+    def permuted(self, order):
+        """Return the moments with their components in another order."""
+        return Moments(
+            self.form,
+            self.reference[order],
+            self.count[order],
+            self.first[order],
+            self.form.permuted(self.second, order),
+        )

@@ -1,0 +1,165 @@
+"""Conjugate distributions of a Gaussian's mean and precision: what all four forms share."""
+
+import numpy as np
+from scipy.special import stdtrit
+
+from skvi.families.base import Family, lazy, tail_probabilities
+
+LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+class NormalPrecision(Family):
+    """q(mu, Lambda) = q(Lambda) prod_k Normal(mu_k | m_k, (kappa_k Lambda_k)^-1).
+
+    In the order of its statistics, about an origin o:
+
+    ====================  =========================================
+    statistic             natural parameter
+    ====================  =========================================
+    log |Lambda| / 2      nu + `dof_offset`
+    -Lambda / 2           scale + kappa (m - o)(m - o)', in the form
+    Lambda (mu - o)       kappa (m - o)
+    -|mu - o|^2 / 2       kappa          (the norm of Lambda)
+    ====================  =========================================
+
+    Rows enter with (1, d d', d, 1), d = x - o, and the base measure (2 pi)^(-D / 2).
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_components, n_features)
+    mean_precision : ndarray of shape (n_components,), positive
+    dof : ndarray of shape (n_components,), or () where the precision is shared
+    scale : ndarray in the form's shape
+        The inverse scale of the precision's prior; scale / dof is a covariance.
+    """
+
+    #: how scatters are stored, one of `skvi.families.forms`
+    form = None
+
+    def __init__(self, mean, mean_precision, dof, scale):
+        self.mean = mean
+        self.mean_precision = mean_precision
+        self.dof = np.asarray(dof, dtype=float)
+        self.scale = scale
+
+    # What the forms supply --------------------------------------------------------------------------
+
+    @property
+    def dof_offset(self):
+        """Natural parameter of log |Lambda| / 2, less the degrees of freedom."""
+        raise NotImplementedError
+
+    @lazy
+    def precision(self):
+        """The distribution of the precision: a `Wishart` or a `Gamma`."""
+        raise NotImplementedError
+
+    @lazy
+    def expected_log_det(self):
+        """E[log |Lambda_k|], shape of the degrees of freedom."""
+        raise NotImplementedError
+
+    @property
+    def covariance_of_mean(self):
+        """Diagonal of the squared scale of mu_k's Student-t, and its degrees of freedom."""
+        raise NotImplementedError
+
+    # What follows -----------------------------------------------------------------------------------
+
+    @property
+    def origin(self):
+        return self.mean
+
+    @property
+    def n_features(self):
+        return self.mean.shape[1]
+
+    def natural(self, origin=None):
+        if origin is None or origin is self.mean:
+            return self.dof + self.dof_offset, self.scale, np.zeros_like(self.mean), self.mean_precision
+        offset = self.mean - origin
+        second = self.scale + self.form.square(self.mean_precision, offset)
+        return self.dof + self.dof_offset, second, self.mean_precision[:, None] * offset, self.mean_precision
+
+    def from_natural(self, natural, origin=None):
+        log_det, second, first, mean_precision = natural
+        offset = first / mean_precision[:, None]
+        scale = second - self.form.square(mean_precision, offset)
+        return type(self)(origin + offset, mean_precision, log_det - self.dof_offset, scale)
+
+    def coordinates(self, statistics, origin):
+        moments = statistics.about(origin)
+        count = moments.count.sum() if self.form.shared else moments.count
+        return count, moments.second, moments.first, moments.count
+
+    def posterior_origin(self, statistics):
+        """The posterior mean: about it nothing cancels when prior and data are added."""
+        weight = self.mean_precision + statistics.count
+        pull = self.mean_precision[:, None] * (self.mean - statistics.reference)
+        return statistics.reference + (pull + statistics.first) / weight[:, None]
+
+    @lazy
+    def _log_normalizer(self):
+        means = 0.5 * self.n_features * (LOG_2PI - np.log(self.mean_precision)).sum()
+        return self.precision.log_normalizer() + float(means)
+
+    def log_normalizer(self, origin=None):
+        return self._log_normalizer
+
+    @property
+    def expected_precision(self):
+        """E[Lambda], in the form's shape."""
+        return self.precision.mean
+
+    @lazy
+    def _expectations(self):
+        zero = np.zeros_like(self.mean)
+        spread = -0.5 * self.n_features / self.mean_precision
+        return 0.5 * self.expected_log_det, -0.5 * self.expected_precision, zero, spread
+
+    def expectations(self, origin=None):
+        log_det, precision, zero, spread = self._expectations
+        if origin is None or origin is self.mean:
+            return log_det, precision, zero, spread
+        offset = self.mean - origin
+        pull = self.times_precision(offset)
+        return log_det, precision, pull, spread - 0.5 * np.einsum("kd,kd->k", offset, pull)
+
+    def times_precision(self, vectors):
+        """E[Lambda_k] v_k for one vector per component, or a stack of such in the leading axes."""
+        raise NotImplementedError
+
+    @property
+    def var(self):
+        """Marginal variances of the means, infinite up to two degrees of freedom, shape (n_components, n_features)."""
+        squared, dof = self.covariance_of_mean
+        dof = np.broadcast_to(dof, squared.shape)
+        return np.where(dof > 2.0, squared * dof / np.maximum(dof - 2.0, 1e-300), np.inf)
+
+    def interval(self, level=0.9):
+        """Central intervals of the means (Student-t), shape (n_components, n_features, 2)."""
+        squared, dof = self.covariance_of_mean
+        half = np.sqrt(squared) * stdtrit(np.broadcast_to(dof, squared.shape), tail_probabilities(level)[1])
+        return np.stack([self.mean - half, self.mean + half], axis=-1)
+
+    def permuted(self, order):
+        """Return the distribution with its components in another order."""
+        dof = self.dof if self.form.shared else self.dof[order]
+        scale = self.form.permuted(self.scale, order)
+        return type(self)(self.mean[order], self.mean_precision[order], dof, scale)
+
+    def sample_rows(self, labels, rng):
+        """Draw one row for each label from the component's Student-t, shape (n_labels, n_features)."""
+        out = np.empty((len(labels), self.n_features))
+        for k in np.unique(labels):
+            chosen = labels == k
+            means, precisions = self.permuted([k])._sample(int(chosen.sum()), rng)
+            noise = rng.standard_normal(means.shape)
+            out[chosen] = (means + self.colored(noise, precisions))[:, 0]
+        return out
+
+    def _sample(self, n, rng):
+        """Draw (means, precisions), each with the draws in its first axis."""
+        precision = self.precision._sample(n, rng)
+        noise = rng.standard_normal((n, *self.mean.shape)) / np.sqrt(self.mean_precision)[:, None]
+        return self.mean + self.colored(noise, precision), precision

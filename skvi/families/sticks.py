@@ -1,0 +1,87 @@
+"""Stick-breaking weights of the Dirichlet process, truncated."""
+
+import numpy as np
+from scipy.special import betaln, psi
+
+from skvi.families.base import Family, lazy
+from skvi.families.dirichlet import Dirichlet
+
+
+class StickBreaking(Family):
+    """Independent sticks v_k ~ Beta(a_k, b_k); the weights are pi_k = v_k prod_{j<k} (1 - v_j).
+
+    The prior of a Dirichlet process has infinitely many sticks Beta(1, gamma). An approximation truncated to
+    K of them leaves the others at their prior, so that they add nothing to the divergence: bounds at
+    different K are bounds of the same model (Blei & Jordan 2006, with nested truncation as in Kurihara,
+    Welling & Vlassis 2006).
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (n_components,), positive
+    """
+
+    def __init__(self, a, b):
+        self.a = a
+        self.b = b
+
+    def natural(self, origin=None):
+        return self.a - 1.0, self.b - 1.0
+
+    def from_natural(self, natural, origin=None):
+        return StickBreaking(natural[0] + 1.0, natural[1] + 1.0)
+
+    def coordinates(self, statistics, origin=None):
+        """Counts per component: a stick gains those that stop at it, and those that pass it."""
+        return statistics, np.cumsum(statistics[::-1])[::-1] - statistics
+
+    def sufficient_statistics(self, sticks, origin=None):
+        return np.log(sticks), np.log1p(-sticks)
+
+    @lazy
+    def _log_normalizer(self):
+        return float(betaln(self.a, self.b).sum())
+
+    def log_normalizer(self, origin=None):
+        return self._log_normalizer
+
+    @lazy
+    def _expectations(self):
+        both = psi(self.a + self.b)
+        return psi(self.a) - both, psi(self.b) - both
+
+    def expectations(self, origin=None):
+        return self._expectations
+
+    @property
+    def expected_log(self):
+        """E[log pi_k], shape (n_components,)."""
+        stop, go_on = self._expectations
+        return stop + np.cumsum(go_on) - go_on
+
+    @property
+    def mean(self):
+        """E[pi_k], shape (n_components,); what is missing to one is the mass beyond the truncation."""
+        stick = self.a / (self.a + self.b)
+        return stick * np.cumprod(np.concatenate([[1.0], 1.0 - stick[:-1]]))
+
+    @property
+    def var(self):
+        """Marginal variances of pi_k, shape (n_components,)."""
+        total = self.a + self.b
+        stop = self.a * (self.a + 1.0) / (total * (total + 1.0))
+        go_on = self.b * (self.b + 1.0) / (total * (total + 1.0))
+        second = stop * np.cumprod(np.concatenate([[1.0], go_on[:-1]]))
+        return np.maximum(second - self.mean**2, 0.0)
+
+    def interval(self, level=0.9):
+        """Central intervals of pi_k from the Beta of equal mean and variance, shape (n_components, 2)."""
+        mean, var = self.mean, self.var
+        total = mean * (1.0 - mean) / np.maximum(var, np.finfo(float).tiny) - 1.0
+        pairs = np.stack([mean * total, (1.0 - mean) * total], axis=-1)
+        return Dirichlet(pairs).interval(level)[..., 0, :]
+
+    def _sample(self, n, rng):
+        """Draw weights, shape (n, n_components)."""
+        sticks = rng.beta(self.a, self.b, size=(n, len(self.a)))
+        left = np.cumprod(np.hstack([np.ones((n, 1)), 1.0 - sticks[:, :-1]]), axis=1)
+        return sticks * left

@@ -1,0 +1,164 @@
+"""Explicit vectors of eight doubles for the few loops where register tiles decide the speed.
+
+A tile of a triangular product keeps sixteen accumulators in registers over its whole inner loop. LLVM's
+vectoriser does not find that form by itself, so these intrinsics spell it out; eight doubles are one
+AVX-512 register, two AVX2 registers or four NEON registers. Without compilation a vector is a numpy array.
+"""
+
+from skvi._numba import DISABLED
+
+LANES = 8
+
+if DISABLED:
+    import numpy as np
+
+    def load(array, i, b):
+        """Return array[i, b:b+8]."""
+        return array[i, b : b + LANES].copy()
+
+    def store(array, i, b, vector):
+        """Set array[i, b:b+8]."""
+        array[i, b : b + LANES] = vector
+
+    def splat(scalar):
+        """Repeat a scalar eight times."""
+        return np.full(LANES, scalar)
+
+    def fma(x, y, z):
+        """Return x * y + z."""
+        return x * y + z
+
+    def minus(x, y):
+        """Return x - y."""
+        return x - y
+
+    def total(x):
+        """Sum the eight lanes, halving."""
+        while len(x) > 1:
+            x = x[: len(x) // 2] + x[len(x) // 2 :]
+        return x[0]
+
+    def append_greater(values, k, b, bounds, rows, n):
+        """Append to rows[n:] each of b..b+7 whose values[k] exceeds its bound; return the new n."""
+        for j in range(b, b + LANES):
+            if values[k, j] > bounds[0, j]:
+                rows[n] = j
+                n += 1
+        return n
+
+else:
+    from llvmlite import ir
+    from numba import types
+    from numba.extending import intrinsic, models, register_model
+
+    from skvi._numba import cgutils
+
+    _INT = ir.IntType(32)
+    _DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
+
+    class _Vector(types.Type):
+        def __init__(self):
+            super().__init__(name=f"float64x{LANES}")
+
+    _vector = _Vector()
+
+    @register_model(_Vector)
+    class _VectorModel(models.PrimitiveModel):
+        def __init__(self, dmm, fe_type):
+            super().__init__(dmm, fe_type, _DOUBLES)
+
+    def _pointer(context, builder, array_type, array, indices):
+        struct = context.make_array(array_type)(context, builder, array)
+        item = cgutils.get_item_pointer(context, builder, array_type, struct, indices, wraparound=False)
+        return builder.bitcast(item, _DOUBLES.as_pointer())
+
+    def _shuffle(builder, vector, lanes):
+        return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(_INT, len(lanes)), lanes))
+
+    @intrinsic
+    def load(typingctx, array, i, b):
+        """Return array[i, b:b+8] of a C-contiguous float64 array."""
+
+        def codegen(context, builder, signature, args):
+            return builder.load(_pointer(context, builder, signature.args[0], args[0], args[1:]), align=8)
+
+        return _vector(array, types.intp, types.intp), codegen
+
+    @intrinsic
+    def store(typingctx, array, i, b, vector):
+        """Set array[i, b:b+8] of a C-contiguous float64 array."""
+
+        def codegen(context, builder, signature, args):
+            target = _pointer(context, builder, signature.args[0], args[0], args[1:3])
+            builder.store(args[3], target, align=8)
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, types.intp, _vector), codegen
+
+    @intrinsic
+    def splat(typingctx, scalar):
+        """Repeat a scalar eight times."""
+
+        def codegen(context, builder, signature, args):
+            empty = ir.Constant(_DOUBLES, ir.Undefined)
+            return _shuffle(builder, builder.insert_element(empty, args[0], ir.Constant(_INT, 0)), [0] * LANES)
+
+        return _vector(types.float64), codegen
+
+    @intrinsic
+    def fma(typingctx, x, y, z):
+        """Return x * y + z, fused where the machine can."""
+
+        def codegen(context, builder, signature, args):
+            kind = ir.FunctionType(_DOUBLES, [_DOUBLES] * 3)
+            name = f"llvm.fmuladd.v{LANES}f64"
+            return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+        return _vector(_vector, _vector, _vector), codegen
+
+    @intrinsic
+    def minus(typingctx, x, y):
+        """Return x - y."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fsub(*args)
+
+        return _vector(_vector, _vector), codegen
+
+    @intrinsic
+    def total(typingctx, x):
+        """Sum the eight lanes, halving."""
+
+        def codegen(context, builder, signature, args):
+            vector, n = args[0], LANES
+            while n > 1:
+                n //= 2
+                low = _shuffle(builder, vector, list(range(n)))
+                vector = builder.fadd(low, _shuffle(builder, vector, list(range(n, 2 * n))))
+            return builder.extract_element(vector, ir.Constant(_INT, 0))
+
+        return types.float64(_vector), codegen
+
+    @intrinsic
+    def append_greater(typingctx, values, k, b, bounds, rows, n):
+        """Append to rows[n:] each of b..b+7 whose values[k] exceeds its bound; return the new n."""
+
+        def codegen(context, builder, signature, args):
+            value_type, _, _, bound_type, rows_type, _ = signature.args
+            values, k, b, bounds, rows, n = args
+            zero = context.get_constant(types.intp, 0)
+            value = builder.load(_pointer(context, builder, value_type, values, (k, b)), align=8)
+            bound = builder.load(_pointer(context, builder, bound_type, bounds, (zero, b)), align=8)
+            greater = builder.fcmp_ordered(">", value, bound)
+            integers = ir.VectorType(ir.IntType(64), LANES)
+            start = builder.insert_element(ir.Constant(integers, ir.Undefined), b, ir.Constant(_INT, 0))
+            index = builder.add(_shuffle(builder, start, [0] * LANES), ir.Constant(integers, list(range(LANES))))
+            struct = context.make_array(rows_type)(context, builder, rows)
+            target = cgutils.get_item_pointer(context, builder, rows_type, struct, (n,), wraparound=False)
+            kind = ir.FunctionType(ir.VoidType(), [integers, target.type, greater.type])
+            name = f"llvm.masked.compressstore.v{LANES}i64"
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [index, target, greater])
+            bits = builder.zext(builder.bitcast(greater, ir.IntType(LANES)), ir.IntType(64))
+            return builder.add(n, builder.ctpop(bits))
+
+        return types.intp(values, types.intp, types.intp, bounds, rows, types.intp), codegen

@@ -1,0 +1,5 @@
+"""Mixture models."""
+
+from skvi.mixture._gaussian import VariationalGaussianMixture
+
+__all__ = ["VariationalGaussianMixture"]

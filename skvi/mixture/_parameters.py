@@ -1,0 +1,149 @@
+"""From the estimator's parameters to a prior and to starts."""
+
+import numpy as np
+from sklearn.utils.validation import check_array
+
+from skvi.families import Joint
+from skvi.models.gaussian import COMPONENTS
+from skvi.models.priors import default_covariance
+from skvi.models.starts import (
+    GivenResponsibilities,
+    NearestCenter,
+    RandomResponsibilities,
+    Sample,
+    row_keys,
+)
+from skvi.models.weights import WEIGHTS
+
+
+def _positive(name, value, low=0.0):
+    if not np.isfinite(value) or value <= low:
+        raise ValueError(f"{name}={value!r}: give a finite number above {low:g}, or None for the default")
+    return float(value)
+
+
+def _shaped(name, value, shape):
+    array = check_array(value, dtype=np.float64, ensure_2d=False, allow_nd=True, copy=True, input_name=name)
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}: it must have shape {shape}")
+    return array
+
+
+def _mean_prior(estimator, description):
+    if estimator.mean_prior is None:
+        return description.mean
+    return _shaped("mean_prior", estimator.mean_prior, description.mean.shape)
+
+
+def _covariance_prior(estimator, description):
+    """Covariance prior in scikit-learn's shape for the covariance type, `reg_covar` included."""
+    d = len(description.mean)
+    kind = estimator.covariance_type
+    given = estimator.covariance_prior
+    if kind in ("full", "tied"):
+        value = default_covariance(description) if given is None else _shaped("covariance_prior", given, (d, d))
+        if given is not None and not _is_definite(value):
+            raise ValueError("covariance_prior must be symmetric and positive definite")
+        return value + estimator.reg_covar * np.eye(d)
+    if given is None:
+        value = np.diag(default_covariance(description)).copy()
+        value = value if kind == "diag" else value.mean()
+    else:
+        value = _shaped("covariance_prior", given, (d,) if kind == "diag" else ())
+        if not (value > 0.0).all():
+            raise ValueError("covariance_prior must be positive" + (" in each feature" if kind == "diag" else ""))
+    return value + estimator.reg_covar
+
+
+def _is_definite(matrix):
+    if not np.allclose(matrix, matrix.T):
+        return False
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def default_prior(estimator, description):
+    """Prior of a Gaussian mixture from the estimator's parameters and a description of the data."""
+    k, d = estimator.n_components, len(description.mean)
+    concentration = estimator.weight_concentration_prior
+    concentration = 1.0 / k if concentration is None else _positive("weight_concentration_prior", concentration)
+    precision = estimator.mean_precision_prior
+    precision = 1.0 if precision is None else _positive("mean_precision_prior", precision)
+    dof = estimator.degrees_of_freedom_prior
+    dof = float(d) if dof is None else _positive("degrees_of_freedom_prior", dof, d - 1.0)
+    covariance = _covariance_prior(estimator, description)
+    family = COMPONENTS[estimator.covariance_type].family
+    form = family.form
+    scale = d * covariance if estimator.covariance_type == "spherical" else covariance
+    scale = scale if form.shared else np.repeat(np.asarray(scale)[None], k, axis=0)
+    components = family(
+        mean=np.repeat(_mean_prior(estimator, description)[None], k, axis=0),
+        mean_precision=np.full(k, precision),
+        dof=np.array(dof) if form.shared else np.full(k, dof),
+        scale=scale,
+    )
+    weights = WEIGHTS[estimator.weight_concentration_prior_type].prior(concentration, k)
+    return Joint(weights=weights, components=components)
+
+
+def given_prior(estimator, n_features):
+    """The user's prior, checked against the estimator's other parameters."""
+    prior, k = estimator.prior, estimator.n_components
+    family = COMPONENTS[estimator.covariance_type].family
+    kind = type(WEIGHTS[estimator.weight_concentration_prior_type].prior(1.0, 1))
+    if set(prior) != {"weights", "components"}:
+        raise ValueError(f"prior has factors {sorted(prior)}: it must have 'weights' and 'components'")
+    for name, expected in (("weights", kind), ("components", family)):
+        if type(prior[name]) is not expected:
+            raise ValueError(
+                f"prior.{name} is a {type(prior[name]).__name__}, but covariance_type="
+                f"{estimator.covariance_type!r} and weight_concentration_prior_type="
+                f"{estimator.weight_concentration_prior_type!r} need a {expected.__name__}"
+            )
+    if prior.components.mean.shape != (k, n_features):
+        raise ValueError(
+            f"prior.components is for {prior.components.mean.shape} components and features: "
+            f"n_components={k} and X have {(k, n_features)}"
+        )
+    return prior
+
+
+def distinguishes_components(prior):
+    """Whether a prior treats components differently, so that their labels mean something."""
+    factors = (prior.components.mean, prior.components.mean_precision, prior.components.dof, prior.components.scale)
+    arrays = [*factors[:2], *(() if prior.components.form.shared else factors[2:]), *prior.weights.natural()]
+    return any((array != array[:1]).any() for array in arrays)
+
+
+def make_starts(estimator, rows, description, random_state):
+    """One start per restart, each from a seed of its own."""
+    k, init = estimator.n_components, estimator.init_params
+    if not isinstance(init, str):
+        return [_given_start(init, rows, description, k)]
+    keys = row_keys(rows, description)
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=estimator.n_init)
+    if init == "random":
+        reference = np.repeat(description.mean[None], k, axis=0)
+        return [RandomResponsibilities(reference, keys, int(seed)) for seed in seeds]
+    sample = Sample(rows, keys, k)
+    find = {"kmeans": sample.k_means, "k-means++": sample.spread_out, "random_from_data": sample.draw}[init]
+    return [NearestCenter(find(k, np.random.RandomState(seed))) for seed in seeds]
+
+
+def _given_start(init, rows, description, k):
+    array = check_array(init, dtype=np.float64, input_name="init_params")
+    d = rows.values.shape[1]
+    if array.shape == (k, d):
+        return NearestCenter(array)
+    if array.shape != (rows.n_rows, k):
+        raise ValueError(
+            f"init_params has shape {array.shape}: give means of shape {(k, d)} or responsibilities of shape "
+            f"{(rows.n_rows, k)}, or one of 'kmeans', 'k-means++', 'random', 'random_from_data'"
+        )
+    totals = array.sum(axis=1, keepdims=True)
+    if (array < 0.0).any() or not (totals > 0.0).all():
+        raise ValueError("init_params holds negative responsibilities, or a row of zeros only")
+    return GivenResponsibilities(np.repeat(description.mean[None], k, axis=0), array / totals)

@@ -1,0 +1,1 @@
+"""Statistical models without scikit-learn: families and kernels that together are one `ConjugateModel`."""

@@ -1,0 +1,249 @@
+"""Gaussian components in four covariance forms: what the rows hear of q, and what q hears of the rows."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import gammaln
+
+from skvi.families import Moments, NormalGamma, NormalWishart, SphericalNormalGamma, TiedNormalWishart
+from skvi.families.normal_precision import LOG_2PI
+from skvi.kernels import gaussian as kernels
+from skvi.kernels.blocks import FEATURE_TILE, padded
+
+
+class Messages(NamedTuple):
+    """Parameters of scores c_k - |F_k (x - m_k)|^2 / 2, padded for the kernels."""
+
+    constants: np.ndarray  # (K,)
+    means: np.ndarray  # (K, D4), whitened where the factor is shared
+    factors: np.ndarray  # (K, D4, D4) lower triangular, or (K, D4) precisions
+    center: np.ndarray | None = None  # (D4,), of the shared factor
+    shared_factor: np.ndarray | None = None  # (D4, D4)
+
+
+def pad(array, n_axes):
+    """Zero-pad the last axes to the kernels' feature tile."""
+    d = array.shape[-1]
+    depth = padded(d, FEATURE_TILE)
+    if depth == d:
+        return np.ascontiguousarray(array)
+    out = np.zeros(array.shape[: array.ndim - n_axes] + (depth,) * n_axes)
+    out[(..., *[slice(d)] * n_axes)] = array
+    return out
+
+
+class GaussianComponents:
+    """Gaussian components with means and precisions in one of four forms.
+
+    Subclasses give `family`, `messages`, `scores`, `moments`, `costs` and `predictive`.
+    """
+
+    #: name that users know, as in scikit-learn's covariance_type
+    name = None
+    #: conjugate family of means and precisions
+    family = None
+
+    def _constants(self, q, log_weights):
+        """E[log pi_k] + E[log |Lambda_k|] / 2 - D / (2 kappa_k); -(D / 2) log 2 pi is the base measure's."""
+        return log_weights + 0.5 * q.expected_log_det - 0.5 * q.n_features / q.mean_precision
+
+    def log_base_measure(self, n_features):
+        """Log base measure of a row (nats)."""
+        return -0.5 * n_features * LOG_2PI
+
+    def empty(self, n_components, depth):
+        """Zeroed accumulators of count, first and second moments for one task."""
+        second = np.zeros(self._second_shape(n_components, depth))
+        return np.zeros(n_components), np.zeros((n_components, depth)), second
+
+    def collect(self, reference, accumulators):
+        """Moments from a task's accumulators."""
+        count, first, second = accumulators
+        d = reference.shape[1]
+        return Moments(self.family.form, reference, count, first[:, :d], self._unpad(second, d))
+
+
+class _FullMoments(GaussianComponents):
+    def _second_shape(self, n_components, depth):
+        return n_components, depth, depth
+
+    def moments(self, x, responsibilities, means, accumulators):
+        """Add a block's moments to the accumulators."""
+        kernels.full_moments(x, responsibilities, means, *accumulators)
+
+    def _unpad(self, second, d):
+        kernels.mirror(second)
+        return second[:, :d, :d]
+
+
+class _DiagonalMoments(GaussianComponents):
+    def _second_shape(self, n_components, depth):
+        return n_components, depth
+
+    def moments(self, x, responsibilities, means, accumulators):
+        """Add a block's moments to the accumulators."""
+        kernels.diagonal_moments(x, responsibilities, means, *accumulators)
+
+    def _unpad(self, second, d):
+        return second[:, :d]
+
+    def scores(self, x, messages, out, screen=True):
+        """Expected log joint of rows and components, less the base measure."""
+        kernels.diagonal_scores(x, messages.means, messages.factors, messages.constants, out)
+
+    def cost(self, n_components, n_features):
+        """Arithmetic operations per row, and bytes of a result."""
+        return n_components * (7.0 * n_features + 20.0), 16.0 * n_components * n_features
+
+
+def _student_t(quadratic, dof, dimension, log_scale):
+    """Log density of a multivariate Student-t from its quadratic form; log_scale is log |Sigma| / 2."""
+    half = 0.5 * (dof + dimension)
+    constant = gammaln(half) - gammaln(0.5 * dof) - 0.5 * dimension * np.log(np.pi * dof) - log_scale
+    return constant - half * np.log1p(quadratic / dof)
+
+
+class FullComponents(_FullMoments):
+    """One precision matrix per component."""
+
+    name = "full"
+    family = NormalWishart
+
+    def messages(self, q, log_weights):
+        """What the rows hear of q."""
+        factors = np.sqrt(q.dof)[:, None, None] * q.precision.inverse_cholesky
+        return Messages(self._constants(q, log_weights), pad(q.mean, 1), pad(factors, 2))
+
+    def scores(self, x, messages, out, screen=True):
+        """Expected log joint of rows and components, less the base measure."""
+        deep = screen and x.shape[0] >= 2 * kernels.SCREEN_DEPTH
+        kernel = kernels.screened_full_scores if deep else kernels.full_scores
+        kernel(x, messages.means, messages.factors, messages.constants, out)
+
+    def cost(self, n_components, n_features):
+        """Arithmetic operations per row, and bytes of a result."""
+        return n_components * (2.0 * n_features**2 + 20.0), 8.0 * n_components * n_features**2
+
+    def predictive(self, q):
+        """Student-t of each component's next row (Bishop 2006, eq. 10.81 to 10.83), as a function of x."""
+        d = q.n_features
+        dof = q.dof - d + 1.0
+        spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
+        factor = q.precision.inverse_cholesky / np.sqrt(spread)[..., None, None]
+        log_scale = -np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
+        messages = Messages(np.zeros(len(q.mean)), pad(q.mean, 1), pad(factor, 2))
+
+        def log_density(x, out):
+            self.scores(x, messages, out, screen=False)
+            out[:] = _student_t(-2.0 * out, dof[:, None], d, log_scale[:, None])
+
+        return log_density
+
+
+class TiedComponents(_FullMoments):
+    """One precision matrix that all components share: rows are whitened once, then distances are plain."""
+
+    name = "tied"
+    family = TiedNormalWishart
+
+    def _second_shape(self, n_components, depth):
+        return 1, depth, depth
+
+    def _unpad(self, second, d):
+        return super()._unpad(second, d)[0]
+
+    def _whitened(self, q, factor, constants):
+        center = q.mean.mean(axis=0)
+        means = (q.mean - center) @ factor.T
+        ones = np.ones_like(means)
+        return Messages(constants, pad(means, 1), pad(ones, 1), pad(center, 1), pad(factor, 2))
+
+    def messages(self, q, log_weights):
+        """What the rows hear of q."""
+        factor = np.sqrt(q.dof) * q.precision.inverse_cholesky
+        return self._whitened(q, factor, self._constants(q, log_weights))
+
+    def scores(self, x, messages, out, screen=True):
+        """Expected log joint of rows and components, less the base measure."""
+        whitened = np.empty_like(x)
+        kernels.whiten(x, messages.center, messages.shared_factor, whitened)
+        kernels.diagonal_scores(whitened, messages.means, messages.factors, messages.constants, out)
+
+    def cost(self, n_components, n_features):
+        """Arithmetic operations per row, and bytes of a result."""
+        distances = n_features**2 + 3.0 * n_components * n_features
+        return distances + n_components * (n_features**2 + 20.0), 8.0 * n_features**2
+
+    def predictive(self, q):
+        """Student-t of each component's next row, as a function of x."""
+        d = q.n_features
+        dof = q.dof - d + 1.0
+        spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
+        factor = q.precision.inverse_cholesky
+        log_scale = 0.5 * d * np.log(spread) - np.log(np.diagonal(factor)).sum()
+        messages = self._whitened(q, factor, np.zeros(len(q.mean)))
+
+        def log_density(x, out):
+            self.scores(x, messages, out, screen=False)
+            out[:] = _student_t(-2.0 * out / spread[:, None], dof, d, log_scale[:, None])
+
+        return log_density
+
+
+class DiagonalComponents(_DiagonalMoments):
+    """One precision per component and feature."""
+
+    name = "diag"
+    family = NormalGamma
+
+    def messages(self, q, log_weights):
+        """What the rows hear of q."""
+        return Messages(self._constants(q, log_weights), pad(q.mean, 1), pad(q.expected_precision, 1))
+
+    def predictive(self, q):
+        """Product over features of each component's Student-t, as a function of x."""
+        dof = q.dof[:, None]
+        squared = q.scale * (q.mean_precision[:, None] + 1.0) / (q.mean_precision[:, None] * dof)
+
+        def log_density(x, out):
+            rows = x[: q.n_features]
+            for k in range(len(q.mean)):
+                quadratic = (rows - q.mean[k][:, None]) ** 2 / squared[k][:, None]
+                out[k] = _student_t(quadratic, dof[k], 1, 0.5 * np.log(squared[k])[:, None]).sum(axis=0)
+
+        return log_density
+
+
+class SphericalComponents(_DiagonalMoments):
+    """One precision per component."""
+
+    name = "spherical"
+    family = SphericalNormalGamma
+
+    def messages(self, q, log_weights):
+        """What the rows hear of q."""
+        precisions = np.repeat(q.expected_precision[:, None], q.n_features, axis=1)
+        return Messages(self._constants(q, log_weights), pad(q.mean, 1), pad(precisions, 1))
+
+    def _unpad(self, second, d):
+        return second[:, :d].sum(axis=1)
+
+    def predictive(self, q):
+        """Spherical Student-t of each component's next row, as a function of x."""
+        d = q.n_features
+        dof = d * q.dof
+        squared = q.scale * (q.mean_precision + 1.0) / (q.mean_precision * dof)
+        precisions = np.repeat(1.0 / squared[:, None], d, axis=1)
+        messages = Messages(np.zeros(len(q.mean)), pad(q.mean, 1), pad(precisions, 1))
+
+        def log_density(x, out):
+            self.scores(x, messages, out)
+            out[:] = _student_t(-2.0 * out, dof[:, None], d, 0.5 * d * np.log(squared)[:, None])
+
+        return log_density
+
+
+COMPONENTS = {
+    components.name: components()
+    for components in (FullComponents, TiedComponents, DiagonalComponents, SphericalComponents)
+}

@@ -1,0 +1,182 @@
+"""Mixtures: weights times components, with one local posterior over components per row."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skvi import _threads
+from skvi.engine.blocks import cut
+from skvi.engine.summary import Summary
+from skvi.families import Joint
+from skvi.kernels.assignments import harden, soften
+from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, load_block, padded
+from skvi.models.base import ConjugateModel
+from skvi.models.gaussian import COMPONENTS, pad
+from skvi.models.weights import WEIGHTS
+
+# Doubles in a block and its scores: a share of a second-level cache that leaves room for the rest.
+_BLOCK_DOUBLES = 65536
+_MOST_ROWS = 4096
+
+
+def _falling(masses):
+    """Stable order of falling masses, or None where they fall already."""
+    return None if (masses[1:] <= masses[:-1]).all() else np.argsort(-masses, kind="stable")
+
+
+class LocalMessages(NamedTuple):
+    """What the rows hear of q: the components' own messages, and where their moments are taken about."""
+
+    components: object
+    reference: np.ndarray  # (K, D)
+
+
+class Mixture(ConjugateModel):
+    """Rows drawn independently from one of K components.
+
+    Parameters
+    ----------
+    weights : DirichletWeights or StickWeights
+    components : GaussianComponents
+    n_components : int
+    n_features : int
+    """
+
+    def __init__(self, weights, components, n_components, n_features):
+        self.weights = weights
+        self.components = components
+        self.n_components = n_components
+        self.n_features = n_features
+        self._depth = padded(n_features, FEATURE_TILE)
+        rows = _BLOCK_DOUBLES // (self._depth + n_components)
+        self._block_rows = min(max(rows // ROW_TILE, 1) * ROW_TILE, _MOST_ROWS)
+
+    @classmethod
+    def of(cls, joint):
+        """The mixture whose prior or posterior a joint is."""
+        components = next(c for c in COMPONENTS.values() if c.family is type(joint.components))
+        weights = next(w for w in WEIGHTS.values() if w.family is type(joint.weights))
+        return cls(weights, components, *joint.components.mean.shape)
+
+    def blocks(self, data):
+        return data.slices(cut(data.n_rows, *self.components.cost(self.n_components, self.n_features)))
+
+    def messages(self, posterior):
+        q = posterior.components
+        return LocalMessages(self.components.messages(q, posterior.weights.expected_log), q.mean)
+
+    def scored_blocks(self, block, score, n_scores=None):
+        """Yield (range, x, weights, scores) for each kernel block of the rows; `score` fills the scores."""
+        width = min(self._block_rows, padded(block.n_rows, ROW_TILE))
+        x = _threads.scratch("x", (self._depth, width))
+        scores = _threads.scratch("scores", (n_scores or self.n_components, width))
+        weights = _threads.scratch("weights", (width,))
+        for start in range(0, block.n_rows, width):
+            stop = min(start + width, block.n_rows)
+            load_block(block.values[start:stop], block.weights[start:stop], x, weights)
+            score(x, scores)
+            yield slice(start, stop), x, weights, scores
+
+    def local_step(self, block, messages):
+        accumulators = self.components.empty(self.n_components, self._depth)
+        means = pad(messages.reference, 1)
+        entropy = weight = 0.0
+
+        def score(x, out):
+            self.components.scores(x, messages.components, out)
+
+        for _, x, weights, scores in self.scored_blocks(block, score):
+            row_bounds = _threads.scratch("row_bounds", weights.shape)
+            entropy += soften(scores, weights, row_bounds)
+            self.components.moments(x, scores, means, accumulators)
+        weight = block.weight
+        return self._summary(messages.reference, accumulators, entropy, weight)
+
+    def _summary(self, reference, accumulators, entropy, weight):
+        moments = self.components.collect(reference, accumulators)
+        base = self.components.log_base_measure(self.n_features)
+        statistics = {"weights": moments.count, "components": moments}
+        return Summary(statistics, entropy + weight * base, weight)
+
+    def start_step(self, block, start):
+        accumulators = self.components.empty(self.n_components, self._depth)
+        means = pad(start.reference, 1)
+        for rows, x, weights, scores in self.scored_blocks(block, lambda x, out: None):
+            start.assign(block, rows, x, weights, scores)
+            self.components.moments(x, scores, means, accumulators)
+        # The entropy of a start is nobody's business: the first sweep replaces the summary.
+        return self._summary(start.reference, accumulators, 0.0, block.weight)
+
+    def _soft_blocks(self, block, messages):
+        """Yield (range, row bounds, responsibilities) of the rows of a block."""
+
+        def score(x, scores):
+            self.components.scores(x, messages.components, scores)
+
+        for rows, _, weights, scores in self.scored_blocks(block, score):
+            row_bounds = _threads.scratch("row_bounds", weights.shape)
+            soften(scores, weights, row_bounds)
+            n = rows.stop - rows.start
+            yield rows, row_bounds[:n], scores[:, :n].T
+
+    def row_bounds(self, block, messages):
+        """Each row's evidence lower bound (nats)."""
+        out = np.empty(block.n_rows)
+        for rows, row_bounds, _ in self._soft_blocks(block, messages):
+            out[rows] = row_bounds
+        return out + self.components.log_base_measure(self.n_features)
+
+    def responsibilities(self, block, messages):
+        """Each row's local posterior over components, shape (n_rows, n_components); rows have weight one."""
+        out = np.empty((block.n_rows, self.n_components))
+        for rows, _, responsibilities in self._soft_blocks(block, messages):
+            out[rows] = responsibilities
+        return out
+
+    def labels(self, block, messages):
+        """Each row's most probable component."""
+        out = np.empty(block.n_rows, np.int64)
+
+        def score(x, scores):
+            self.components.scores(x, messages.components, scores)
+
+        for rows, _, weights, scores in self.scored_blocks(block, score):
+            labels = _threads.scratch("labels", weights.shape, np.int64)
+            harden(scores, weights, labels)
+            out[rows] = labels[: rows.stop - rows.start]
+        return out
+
+    def log_predictive(self, block, posterior):
+        """Log posterior predictive density of each row (nats), q integrated out."""
+        out = np.empty(block.n_rows)
+        log_density = self.components.predictive(posterior.components)
+        weights = self.weights.mean(posterior.weights)
+        log_weights = np.log(np.maximum(weights, np.finfo(float).tiny))[:, None]
+
+        def score(x, scores):
+            log_density(x, scores)
+            scores += log_weights
+
+        for rows, _, weights, scores in self.scored_blocks(block, score):
+            row_bounds = _threads.scratch("row_bounds", weights.shape)
+            soften(scores, weights, row_bounds)
+            out[rows] = row_bounds[: rows.stop - rows.start]
+        return out
+
+    def order_by_mass(self, summary):
+        return _falling(summary.statistics["weights"])
+
+    def order_by_posterior_mass(self, posterior, prior):
+        """Order of components by falling mass behind a posterior; None where they have it already."""
+        return _falling(self.weights.mass(posterior.weights, prior.weights))
+
+    def permuted_summary(self, summary, order):
+        statistics = {
+            "weights": summary.statistics["weights"][order],
+            "components": summary.statistics["components"].permuted(order),
+        }
+        return Summary(statistics, summary.entropy, summary.weight)
+
+    def permuted_posterior(self, posterior, order, prior):
+        weights = self.weights.permuted(posterior.weights, order, prior.weights)
+        return Joint(weights=weights, components=posterior.components.permuted(order))

@@ -1,0 +1,111 @@
+"""Default priors of Gaussian mixtures: what they take from the data."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skvi import _threads
+from skvi.engine.blocks import cut
+from skvi.kernels.blocks import FEATURE_TILE, load_block, padded
+from skvi.kernels.gaussian import full_moments, mirror
+
+#: smallest eigenvalue of a correlation matrix that counts as regular
+SINGULAR = 1e-10
+#: least share of the mean variance that a column gets where the covariance is singular
+FLOOR = 1e-3
+_ROWS = 512
+
+
+class Description(NamedTuple):
+    """Weighted count, mean, scatter about the mean, and largest absolute values, by column."""
+
+    count: float
+    n_rows: int
+    mean: np.ndarray
+    scatter: np.ndarray
+    largest: np.ndarray
+
+
+def describe(rows, n_jobs=1):
+    """Describe rows by their first two moments, in two passes over fixed blocks.
+
+    Parameters
+    ----------
+    rows : Rows
+    n_jobs : int
+
+    Returns
+    -------
+    Description
+    """
+    d = rows.values.shape[1]
+    blocks = rows.slices(cut(rows.n_rows, float(d * d), 8.0 * d * d))
+    first = np.flatnonzero(rows.weights)[0]
+    reference = rows.values[first].astype(float)
+    count, sums, _ = _moments(blocks, reference, n_jobs)
+    # About the mean itself nothing cancels; the first row may lie anywhere.
+    reference = reference + sums / count
+    count, sums, scatter = _moments(blocks, reference, n_jobs)
+    shift = sums / count
+    scatter = scatter - count * np.outer(shift, shift)
+    used = rows.values if rows.weights.all() else rows.values[rows.weights > 0.0]
+    largest = np.maximum(used.max(axis=0).astype(float), -used.min(axis=0).astype(float))
+    return Description(float(count), len(used), reference + shift, scatter, largest)
+
+
+def _moments(blocks, reference, n_jobs):
+    parts = _threads.run([lambda b=block: _block_moments(b, reference) for block in blocks], n_jobs)
+    return [sum(values[1:], values[0]) for values in zip(*parts, strict=True)]
+
+
+def _block_moments(block, reference):
+    d = len(reference)
+    depth = padded(d, FEATURE_TILE)
+    x = _threads.scratch("x", (depth, _ROWS))
+    weights = _threads.scratch("weights", (_ROWS,))
+    means = np.zeros((1, depth))
+    means[0, :d] = reference
+    count, first, second = np.zeros(1), np.zeros((1, depth)), np.zeros((1, depth, depth))
+    for start in range(0, block.n_rows, _ROWS):
+        stop = start + _ROWS
+        load_block(block.values[start:stop], block.weights[start:stop], x, weights)
+        full_moments(x, weights[None], means, count, first, second)
+    mirror(second)
+    return count[0], first[0, :d], second[0, :d, :d]
+
+
+def default_covariance(description):
+    """Covariance that the default prior of a Gaussian component is centred on: proper for any data.
+
+    The weighted empirical covariance, with divisor sum w - 1, or sum w where that is not positive. Where
+    there are no more rows than features, or the smallest eigenvalue of its correlation matrix is below 1e-10,
+    its diagonal, each entry at least 1e-3 of the mean column variance. A variance below (8 eps max|x|)^2 is
+    rounding and counts as zero. Where all columns are constant, the identity.
+
+    It scales with the data, and a weight counts as that many equal rows.
+
+    Parameters
+    ----------
+    description : Description
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_features)
+    """
+    divisor = description.count - 1.0 if description.count > 1.0 else description.count
+    covariance = description.scatter / divisor
+    variances = np.diag(covariance).copy()
+    variances[variances < (8.0 * np.finfo(float).eps * description.largest) ** 2] = 0.0
+    if not variances.any():
+        return np.eye(len(variances))
+    if description.n_rows > len(variances) and _is_regular(covariance, variances):
+        return covariance
+    return np.diag(np.maximum(variances, FLOOR * variances.mean()))
+
+
+def _is_regular(covariance, variances):
+    if not variances.all():
+        return False
+    deviations = np.sqrt(variances)
+    correlation = covariance / deviations / deviations[:, None]
+    return np.linalg.eigvalsh(correlation)[0] >= SINGULAR

@@ -1,0 +1,188 @@
+"""Starts of a mixture: how rows are first assigned to components.
+
+Every draw is made over distinct rows in a canonical order, by their projection on one random direction, and
+by weight. So a start depends on neither the order of the rows nor the units of the data, and a weight counts
+as that many equal rows. Large data are represented by a systematic sample, so that finding centres costs
+less than one sweep or two.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skvi import _threads
+from skvi.kernels.assignments import harden
+from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, load_block, padded
+from skvi.kernels.gaussian import diagonal_moments, diagonal_scores, project
+from skvi.models.gaussian import pad
+
+_SAMPLE_DOUBLES = 2**19
+_SAMPLE_ROWS = 8192
+_MOST_SWEEPS = 50
+_DIRECTION_SEED = 20260131
+
+
+class NearestCenter(NamedTuple):
+    """Each row goes to the nearest of K centres (Euclidean; the first of equals)."""
+
+    reference: np.ndarray  # (K, D)
+
+    def assign(self, block, rows, x, weights, out):
+        """Set out[k, b] to the row's weight where k is its centre, else zero."""
+        centers = pad(self.reference, 1)
+        diagonal_scores(x, centers, np.ones_like(centers), np.zeros(len(centers)), out)
+        harden(out, weights, _threads.scratch("labels", weights.shape, np.int64))
+
+
+class GivenResponsibilities(NamedTuple):
+    """Responsibilities from the user, one row each."""
+
+    reference: np.ndarray  # (K, D)
+    responsibilities: np.ndarray  # (N, K)
+
+    def assign(self, block, rows, x, weights, out):
+        """Set out[k, b] to the row's weight times its responsibility."""
+        positions = block.positions
+        chosen = self.responsibilities[positions][rows]
+        out[:] = 0.0
+        out[:, : len(chosen)] = chosen.T
+        out *= weights
+
+
+class RandomResponsibilities(NamedTuple):
+    """Uniform random responsibilities, normalised: a function of the row and a seed alone."""
+
+    reference: np.ndarray  # (K, D)
+    keys: np.ndarray  # (N,)
+    seed: int
+
+    def assign(self, block, rows, x, weights, out):
+        """Set out[k, b] to the row's weight times a random responsibility."""
+        keys = self.keys[block.positions][rows]
+        columns = np.arange(1, len(out) + 1, dtype=np.uint64)[:, None]
+        bits = _scrambled(keys.view(np.uint64)[None] + _scrambled(columns + np.uint64(self.seed) * _GOLDEN))
+        # Half a step up, so that no responsibility is zero.
+        uniform = ((bits >> np.uint64(12)).astype(float) + 0.5) * 2.0**-52
+        out[:] = 0.0
+        out[:, : len(keys)] = uniform / uniform.sum(axis=0)
+        out *= weights
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _scrambled(bits):
+    """The finaliser of splitmix64 (Steele, Lea & Flood 2014): a bijection without visible structure."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
+def row_keys(rows, description):
+    """Project each row on one fixed random direction, in units of the columns' deviations, shape (n_rows,)."""
+    d = rows.values.shape[1]
+    depth = padded(d, FEATURE_TILE)
+    width = max(_SAMPLE_DOUBLES // depth // ROW_TILE, 1) * ROW_TILE
+    width = min(width, padded(rows.n_rows, ROW_TILE), _SAMPLE_ROWS)
+    deviations = np.sqrt(np.diag(description.scatter) / description.count)
+    weights = np.random.default_rng(_DIRECTION_SEED).standard_normal(d)
+    direction = np.divide(weights, deviations, out=np.zeros(d), where=deviations > 0.0)
+    center, direction = pad(np.stack([description.mean, direction]), 1)
+    x, out, ignored = np.empty((depth, width)), np.empty(width), np.empty(width)
+    keys = np.empty(rows.n_rows)
+    for start in range(0, rows.n_rows, width):
+        values = rows.values[start : start + width]
+        load_block(values, rows.weights[start : start + width], x, ignored)
+        project(x, center, direction, out)
+        keys[start : start + width] = out[: len(values)]
+    return keys
+
+
+class Sample:
+    """Distinct rows in canonical order with their weights, or a systematic sample of them.
+
+    Parameters
+    ----------
+    rows : Rows
+    keys : ndarray of shape (n_rows,), from `row_keys`
+    n_components : int
+    """
+
+    def __init__(self, rows, keys, n_components):
+        d = rows.values.shape[1]
+        order = np.argsort(keys, kind="stable")
+        order = order[rows.weights[order] > 0.0]
+        ordered = keys[order]
+        firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        weights = np.add.reduceat(rows.weights[order], firsts)
+        most = max(64 * n_components, min(_SAMPLE_ROWS, _SAMPLE_DOUBLES // padded(d, FEATURE_TILE)))
+        chosen = np.arange(len(firsts))
+        if len(firsts) > most:
+            # Equal steps of weight: heavy rows come several times, light ones in proportion.
+            mass = np.cumsum(weights)
+            chosen = np.searchsorted(mass, (np.arange(most) + 0.5) * (mass[-1] / most))
+            chosen, repeats = np.unique(chosen, return_counts=True)
+            weights = repeats * (mass[-1] / most)
+        self.values = np.asarray(rows.values[order[firsts[chosen]]], dtype=float)
+        self.weights = weights
+        shape = padded(d, FEATURE_TILE), padded(len(chosen), ROW_TILE)
+        self.block, self.block_weights = np.empty(shape), np.empty(shape[1])
+        load_block(self.values, self.weights, self.block, self.block_weights)
+
+    def squared_distances(self, points):
+        """Squared distances from points to all rows, shape (n_points, n_rows)."""
+        centers = pad(points, 1)
+        out = np.empty((len(points), self.block.shape[1]))
+        diagonal_scores(self.block, centers, np.full_like(centers, 2.0), np.zeros(len(points)), out)
+        return -out[:, : len(self.values)]
+
+    def draw(self, n, rng):
+        """Draw n distinct rows with chances by weight; all, repeated in turn, where there are fewer."""
+        n_rows = len(self.values)
+        if n >= n_rows:
+            return self.values[np.arange(n) % n_rows]
+        # Exponential races: the n smallest of e_i / w_i are a draw by weight without replacement.
+        times = rng.exponential(size=n_rows) / self.weights
+        return self.values[np.argsort(times, kind="stable")[:n]]
+
+    def spread_out(self, n, rng):
+        """Greedy k-means++ (Arthur & Vassilvitskii 2007): n rows, each drawn far from those before it."""
+        n_trials = 2 + int(np.log(n))
+        centers = [self.values[self._pick(self.weights, rng.uniform(size=1))[0]]]
+        nearest = self.squared_distances(centers[0][None])[0]
+        for _ in range(n - 1):
+            potential = self.weights * nearest
+            draws = rng.uniform(size=n_trials)
+            if not potential.any():
+                centers.append(centers[len(centers) % len(self.values)])
+                continue
+            candidates = self._pick(potential, draws)
+            distances = np.minimum(self.squared_distances(self.values[candidates]), nearest)
+            best = np.argmin(distances @ self.weights)
+            nearest = distances[best]
+            centers.append(self.values[candidates[best]])
+        return np.array(centers)
+
+    def _pick(self, masses, uniform):
+        cumulative = np.cumsum(masses)
+        return np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(masses) - 1)
+
+    def k_means(self, n, rng):
+        """Lloyd's algorithm from a k-means++ start."""
+        centers = self.spread_out(n, rng)
+        d = centers.shape[1]
+        scores = np.empty((n, self.block.shape[1]))
+        labels = np.empty(self.block.shape[1], np.int64)
+        previous = np.full_like(labels, -1)
+        for _ in range(_MOST_SWEEPS):
+            padded_centers = pad(centers, 1)
+            diagonal_scores(self.block, padded_centers, np.ones_like(padded_centers), np.zeros(n), scores)
+            harden(scores, self.block_weights, labels)
+            if (labels == previous).all():
+                break
+            previous[:] = labels
+            count, first = np.zeros(n), np.zeros_like(padded_centers)
+            diagonal_moments(self.block, scores, padded_centers, count, first, np.zeros_like(first))
+            # A centre that lost all its rows stays where it is.
+            centers = centers + first[:, :d] / np.maximum(count, np.finfo(float).tiny)[:, None]
+        return centers
