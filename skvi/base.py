@@ -2,13 +2,22 @@
 
 import functools
 import warnings
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from skvi import _threads
+from skvi.engine.loop import Restart, Result, run
+from skvi.engine.monitor import Monitor
+from skvi.engine.schedules import Batch, Memoized, Online
+
+_ONLINE_ROWS = 1024
+_MEMOIZED_BATCHES = 20
 _DOC_TEMPLATE = "https://skvi.readthedocs.io/en/stable/{estimator_module}.html#{estimator_name}"
 
 
@@ -29,15 +38,6 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
         if sample_weight is None:
             return np.ones(X.shape[0])
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-
-    def _warn_not_converged(self, monitor, weight, max_iter, tol):
-        warnings.warn(
-            f"{type(self).__name__} did not converge in max_iter={max_iter} iterations: the last one gained "
-            f"{monitor.gain / weight:.3g} nats per row, above tol={tol:g}. Raise max_iter or tol, or scale the "
-            "features.",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
 
 
 def restores_on_error(method):
@@ -98,3 +98,105 @@ class SweepObserver:
     def close(self):
         """Close the task of the fit."""
         self.context.call_on_fit_task_end(estimator=self.estimator, X=self.X)
+
+
+class ConjugateEstimator(VariationalEstimator):
+    """An estimator whose posterior the engine finds: schedules, restarts, streaming, and what a fit leaves.
+
+    Subclasses give `_attributes(model, prior, posterior)`, the fitted attributes under their public names.
+    """
+
+    _parameter_constraints = {
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "learning_method": [StrOptions({"batch", "online", "memoized"})],
+        "batch_size": [None, Interval(Integral, 1, None, closed="left")],
+        "learning_decay": [Interval(Real, 0.5, 1.0, closed="right")],
+        "learning_offset": [Interval(Real, 0.0, None, closed="left")],
+        "total_samples": [None, Interval(Real, 0.0, None, closed="neither")],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def _n_threads(self):
+        return _threads.effective_n_jobs(self.n_jobs)
+
+    def _make_schedule(self, model, prior, rows, random_state, reorder):
+        """The engine's schedule that `learning_method` names."""
+        shared = {"n_jobs": self._n_threads(), "reorder": reorder}
+        if self.learning_method == "batch":
+            return Batch(model, prior, rows, **shared)
+        shared["rng"] = random_state
+        if self.learning_method == "memoized":
+            size = self.batch_size or max(_ONLINE_ROWS, -(-rows.n_rows // _MEMOIZED_BATCHES))
+            return Memoized(model, prior, rows, batch_size=size, **shared)
+        steps = {"decay": self.learning_decay, "offset": self.learning_offset}
+        return Online(model, prior, rows, batch_size=self.batch_size or _ONLINE_ROWS, **steps, **shared)
+
+    def _run(self, schedule, starts, X, sort):
+        """Run the engine from the starts; tell callbacks of each sweep, and users where it did not converge."""
+
+        def state(leading):
+            attributes = self._attributes(schedule.model, schedule.prior, leading.posterior)
+            return {**attributes, "posterior_": leading.posterior, "prior_": schedule.prior}
+
+        weight = schedule.whole_weight
+        restarts = [Restart(Monitor(self.tol * weight, schedule.patience)) for _ in starts]
+        observer = SweepObserver(self, X, self.max_iter, state)
+        schedule.start(restarts, starts)
+        result = run(schedule, restarts, max_iter=self.max_iter, sort=sort, observer=observer)
+        observer.close()
+        if not (result.converged or result.stopped):
+            warnings.warn(
+                f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations: the last one gained "
+                f"{result.best.monitor.gain / weight:.3g} nats per row, above tol={self.tol:g}. Raise max_iter or "
+                "tol, or scale the features.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        return result
+
+    def _stream(self, model, prior, rows, starts, X, first):
+        """Take in rows on top of those seen: exactly, or by one step as a sample of total_samples rows."""
+        if self.total_samples is not None:
+            return self._step(model, prior, rows, starts, first)
+        past = None if first else self._summary
+        if past is None and not first:
+            raise ValueError(
+                "total_samples=None after partial_fit with total_samples: stochastic steps keep no sums of the "
+                "earlier rows, so that new ones cannot be added to them; call fit, or set total_samples again"
+            )
+        schedule = Batch(model, prior, rows, self._n_threads(), past=past)
+        return self._keep(schedule, self._run(schedule, starts, X, sort=False))
+
+    def _step(self, model, prior, rows, starts, first):
+        steps = {"decay": self.learning_decay, "offset": self.learning_offset}
+        rng = np.random.RandomState(0)
+        schedule = Online(model, prior, rows, self._n_threads(), batch_size=rows.n_rows, rng=rng, **steps)
+        restart = Restart(Monitor(0.0), posterior=starts[0])
+        if first:
+            schedule.start([restart], starts[:1])
+        restart.steps = 0 if first else self._online_steps
+        schedule.step([restart], schedule.blocks, float(self.total_samples))
+        restart.monitor.record(restart.bound)
+        self._keep(schedule, Result(restart, [restart.bound], 1, converged=False, stopped=True))
+        self._summary = None
+        return self
+
+    def _keep(self, schedule, result):
+        """Store what a fit found."""
+        best = result.best
+        self.prior_, self.posterior_ = schedule.prior, best.posterior
+        vars(self).update(self._attributes(schedule.model, schedule.prior, best.posterior))
+        self.elbo_ = best.bound
+        self.elbo_history_ = list(best.monitor.bounds)
+        self.restart_elbos_ = np.array(result.bounds)
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
+        self._summary = best.summary
+        self._online_steps = best.steps
+        return self

@@ -1,5 +1,7 @@
 """How rows are cut into blocks: by the size of the problem alone, never by the number of threads."""
 
+from itertools import pairwise
+
 #: operations that make a task worth handing to a thread, some hundred microseconds
 TASK_COST = 3e6
 MAX_TASKS = 64
@@ -25,4 +27,4 @@ def cut(n_rows, cost_per_row, result_bytes):
     most = min(MAX_TASKS, max(4, int(RESULT_BYTES / max(result_bytes, 1.0))))
     n_tasks = max(1, min(most, int(n_rows * cost_per_row / TASK_COST), n_rows))
     edges = [n_rows * i // n_tasks for i in range(n_tasks + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))

@@ -195,6 +195,7 @@ class Online(_MiniBatches):
             if summary.weight == 0.0:
                 continue
             scaled = (total_weight / summary.weight) * summary
+            restart.summary = scaled
             restart.bound = self.model.bound(self.prior, scaled, restart.posterior)
             target = self.model.global_step(self.prior, scaled)
             restart.steps += 1

@@ -9,7 +9,7 @@ from skvi.families.normal_precision import NormalPrecision
 
 
 class NormalGamma(NormalPrecision):
-    """Per component and feature a mean and a precision lambda ~ Gamma(nu / 2, scale / 2): a Wishart of one dimension."""
+    """Per component and feature a mean and a precision lambda ~ Gamma(nu / 2, scale / 2): Wishart for D = 1."""
 
     form = DIAGONAL
 

@@ -5,12 +5,12 @@ Shapes: scores (K, B), overwritten by weight times responsibility; weights (B,);
 
 import numpy as np
 
-from skvi._numba import jit, wide_vectors
+from skvi._numba import jit, jit_helper, wide_vectors
+from skvi.kernels.simd import LANES, drop_below, fma, load, maximum, minus, splat, store
 from skvi.kernels.special import exp_nonpositive, log_normal
 
 # Responsibilities below this, relative to the row's largest, are taken as zero.
 NEGLIGIBLE = 1e-14
-_CHUNK = 256
 
 
 @jit
@@ -21,40 +21,45 @@ def soften(scores, weights, row_bounds):
     """
     wide_vectors()
     n_components, n_rows = scores.shape
+    largest, mass, energy = np.empty((3, 1, n_rows))
+    _exponentiate(scores, largest, mass, energy)
     entropy = 0.0
-    largest, mass, energy = np.empty((3, _CHUNK))
-    for start in range(0, n_rows, _CHUNK):
-        n = min(_CHUNK, n_rows - start)
-        for j in range(n):
-            largest[j] = scores[0, start + j]
-            mass[j] = 0.0
-            energy[j] = 0.0
-        for k in range(1, n_components):
-            row = scores[k, start : start + n]
-            for j in range(n):
-                largest[j] = row[j] if row[j] > largest[j] else largest[j]
-        for k in range(n_components):
-            row = scores[k, start : start + n]
-            for j in range(n):
-                # -inf would turn 0 * -inf into NaN below.
-                gap = max(row[j] - largest[j], -708.0)
-                e = exp_nonpositive(gap)
-                e = e if e >= NEGLIGIBLE else 0.0
-                mass[j] += e
-                energy[j] += e * gap
-                row[j] = e
-        for j in range(n):
-            log_mass = log_normal(mass[j])
-            row_bounds[start + j] = largest[j] + log_mass
-            energy[j] = weights[start + j] * (log_mass - energy[j] / mass[j])
-            mass[j] = weights[start + j] / mass[j]
-        for k in range(n_components):
-            row = scores[k, start : start + n]
-            for j in range(n):
-                row[j] *= mass[j]
-        for j in range(n):
-            entropy += energy[j]
+    for b in range(n_rows):
+        log_mass = log_normal(mass[0, b])
+        row_bounds[b] = largest[0, b] + log_mass
+        energy[0, b] = weights[b] * (log_mass - energy[0, b] / mass[0, b])
+        mass[0, b] = weights[b] / mass[0, b]
+    for b in range(n_rows):
+        entropy += energy[0, b]
+    for k in range(n_components):
+        for b in range(n_rows):
+            scores[k, b] *= mass[0, b]
     return entropy
+
+
+@jit_helper
+def _exponentiate(scores, largest, mass, energy):
+    """scores <- e = exp(scores - largest); mass is the sum of e and energy that of e (scores - largest), by row."""
+    n_components, n_rows = scores.shape
+    one = splat(1.0)
+    # -inf would turn 0 * -inf into NaN.
+    lowest = splat(-708.0)
+    negligible = splat(NEGLIGIBLE)
+    for b in range(0, n_rows, LANES):
+        top = load(scores, 0, b)
+        for k in range(1, n_components):
+            top = maximum(load(scores, k, b), top)
+        m = splat(0.0)
+        u = splat(0.0)
+        for k in range(n_components):
+            gap = maximum(minus(load(scores, k, b), top), lowest)
+            e = drop_below(exp_nonpositive(gap), negligible)
+            m = fma(one, e, m)
+            u = fma(e, gap, u)
+            store(scores, k, b, e)
+        store(largest, 0, b, top)
+        store(mass, 0, b, m)
+        store(energy, 0, b, u)
 
 
 @jit

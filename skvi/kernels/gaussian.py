@@ -325,6 +325,76 @@ def _scatter(d, e, depth, width, second):
             second[i + 3, j + 3] += total(s33)
 
 
+@jit_helper
+def _low_moments(x, responsibilities, k, mean, count, first, second):
+    """Moments of component k where there are at most four features: all sums stay in registers."""
+    zero = splat(0.0)
+    one = splat(1.0)
+    m0, m1, m2, m3 = splat(mean[0]), splat(mean[1]), splat(mean[2]), splat(mean[3])
+    n = zero
+    s0 = zero
+    s1 = zero
+    s2 = zero
+    s3 = zero
+    s00 = zero
+    s10 = zero
+    s11 = zero
+    s20 = zero
+    s21 = zero
+    s22 = zero
+    s30 = zero
+    s31 = zero
+    s32 = zero
+    s33 = zero
+    for b in range(0, x.shape[1], 8):
+        r = load(responsibilities, k, b)
+        d0 = minus(load(x, 0, b), m0)
+        d1 = minus(load(x, 1, b), m1)
+        d2 = minus(load(x, 2, b), m2)
+        d3 = minus(load(x, 3, b), m3)
+        n = fma(r, one, n)
+        e = fma(r, d0, zero)
+        s0 = fma(e, one, s0)
+        s00 = fma(e, d0, s00)
+        e = fma(r, d1, zero)
+        s1 = fma(e, one, s1)
+        s10 = fma(e, d0, s10)
+        s11 = fma(e, d1, s11)
+        e = fma(r, d2, zero)
+        s2 = fma(e, one, s2)
+        s20 = fma(e, d0, s20)
+        s21 = fma(e, d1, s21)
+        s22 = fma(e, d2, s22)
+        e = fma(r, d3, zero)
+        s3 = fma(e, one, s3)
+        s30 = fma(e, d0, s30)
+        s31 = fma(e, d1, s31)
+        s32 = fma(e, d2, s32)
+        s33 = fma(e, d3, s33)
+    count[k] += total(n)
+    first[k, 0] += total(s0)
+    first[k, 1] += total(s1)
+    first[k, 2] += total(s2)
+    first[k, 3] += total(s3)
+    second[0, 0] += total(s00)
+    second[1, 0] += total(s10)
+    second[1, 1] += total(s11)
+    second[2, 0] += total(s20)
+    second[2, 1] += total(s21)
+    second[2, 2] += total(s22)
+    second[3, 0] += total(s30)
+    second[3, 1] += total(s31)
+    second[3, 2] += total(s32)
+    second[3, 3] += total(s33)
+
+
+@jit
+def low_moments(x, responsibilities, means, count, first, second):
+    """Do as `full_moments`, for at most four features."""
+    for k in range(responsibilities.shape[0]):
+        _low_moments(x, responsibilities, k, means[k], count, first, second[k % second.shape[0]])
+
+
 @jit
 def full_moments(x, responsibilities, means, count, first, second):
     """Add a block's moments about the means: sums of r, r d and r d d' with d = x - mean.

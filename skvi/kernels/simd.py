@@ -32,6 +32,18 @@ if DISABLED:
         """Return x - y."""
         return x - y
 
+    def maximum(x, y):
+        """Return the larger of x and y, lane by lane; x where one is NaN."""
+        return np.where(x <= y, y, x)
+
+    def drop_below(x, bound):
+        """Return x, but zero where it is below the bound."""
+        return np.where(x < bound, 0.0, x)
+
+    def add_to_exponent(x, n):
+        """Return x times 2 to the power that the low bits of n hold, relative to 1.5 * 2**52."""
+        return np.ldexp(x, (n - 6755399441055744.0).astype(np.int64))
+
     def total(x):
         """Sum the eight lanes, halving."""
         while len(x) > 1:
@@ -122,6 +134,38 @@ else:
 
         def codegen(context, builder, signature, args):
             return builder.fsub(*args)
+
+        return _vector(_vector, _vector), codegen
+
+    @intrinsic
+    def maximum(typingctx, x, y):
+        """Return the larger of x and y, lane by lane; x where one is NaN."""
+
+        def codegen(context, builder, signature, args):
+            x, y = args
+            return builder.select(builder.fcmp_ordered("<=", x, y), y, x)
+
+        return _vector(_vector, _vector), codegen
+
+    @intrinsic
+    def drop_below(typingctx, x, bound):
+        """Return x, but zero where it is below the bound."""
+
+        def codegen(context, builder, signature, args):
+            zero = ir.Constant(_DOUBLES, [0.0] * LANES)
+            return builder.select(builder.fcmp_ordered("<", *args), zero, args[0])
+
+        return _vector(_vector, _vector), codegen
+
+    @intrinsic
+    def add_to_exponent(typingctx, x, n):
+        """Return x times 2 to the power that the low bits of n hold, relative to 1.5 * 2**52."""
+
+        def codegen(context, builder, signature, args):
+            integers = ir.VectorType(ir.IntType(64), LANES)
+            # The low bits move to the exponent; those of 1.5 * 2**52 are zero and the rest is shifted out.
+            power = builder.shl(builder.bitcast(args[1], integers), ir.Constant(integers, [52] * LANES))
+            return builder.bitcast(builder.add(builder.bitcast(args[0], integers), power), _DOUBLES)
 
         return _vector(_vector, _vector), codegen
 

@@ -6,6 +6,7 @@ Calls of the C library stop LLVM's vectoriser; these are plain arithmetic on the
 import math
 
 from skvi._numba import DISABLED, jit_helper
+from skvi.kernels.simd import add_to_exponent, fma, maximum, minus, splat
 
 _LOG2E = 1.4426950408889634
 # ln 2 in two parts (Cody & Waite 1980): the first has trailing zeros, so that n * _LN2_HIGH is exact.
@@ -45,27 +46,27 @@ else:
 
 @jit_helper
 def exp_nonpositive(x):
-    """exp(x) for x <= 0, within 2e-16 relative; below -708 the result is 3e-308 rather than denormal."""
-    x = -708.0 if x < -708.0 else x
-    shifted = x * _LOG2E + _ROUND
-    n = shifted - _ROUND
-    r = (x - n * _LN2_HIGH) - n * _LN2_LOW
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    # The low bits of `shifted` are n; moved up they add n to the exponent of p.
-    return _double(_bits(p) + ((_bits(shifted) - _bits(_ROUND)) << 52))
+    """exp of a vector of eight x <= 0, within 2e-16 relative; below -708 the result is 3e-308."""
+    x = maximum(x, splat(-708.0))
+    shifted = fma(x, splat(_LOG2E), splat(_ROUND))
+    n = minus(shifted, splat(_ROUND))
+    # x - n ln 2, its parts subtracted one after the other
+    r = fma(n, splat(-_LN2_LOW), fma(n, splat(-_LN2_HIGH), x))
+    p = splat(1.0 / 6227020800.0)
+    p = fma(p, r, splat(1.0 / 479001600.0))
+    p = fma(p, r, splat(1.0 / 39916800.0))
+    p = fma(p, r, splat(1.0 / 3628800.0))
+    p = fma(p, r, splat(1.0 / 362880.0))
+    p = fma(p, r, splat(1.0 / 40320.0))
+    p = fma(p, r, splat(1.0 / 5040.0))
+    p = fma(p, r, splat(1.0 / 720.0))
+    p = fma(p, r, splat(1.0 / 120.0))
+    p = fma(p, r, splat(1.0 / 24.0))
+    p = fma(p, r, splat(1.0 / 6.0))
+    p = fma(p, r, splat(0.5))
+    p = fma(p, r, splat(1.0))
+    p = fma(p, r, splat(1.0))
+    return add_to_exponent(p, shifted)
 
 
 @jit_helper

@@ -9,31 +9,175 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skvi import _threads
-from skvi.base import SweepObserver, VariationalEstimator, restores_on_error
-from skvi.engine.loop import Restart, Result, run
-from skvi.engine.monitor import Monitor
-from skvi.engine.schedules import Batch, Memoized, Online
+from skvi.base import ConjugateEstimator, restores_on_error
 from skvi.families import Joint, StickBreaking
 from skvi.mixture._attributes import fitted_attributes
-from skvi.mixture._parameters import default_prior, distinguishes_components, given_prior, make_starts
+from skvi.mixture._parameters import default_prior, distinguishes_components, given_prior, make_starts, same_kind
 from skvi.models.mixture import Mixture
 from skvi.models.priors import describe
 from skvi.models.rows import Rows
 
-_ONLINE_ROWS = 1024
-_MEMOIZED_BATCHES = 20
 
+class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, ConjugateEstimator):
+    """Gaussian mixture with a posterior over all its parameters, by variational inference.
 
-class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, VariationalEstimator):
-    """Gaussian mixture with a full posterior, by variational inference."""
+    A drop-in for scikit-learn's `BayesianGaussianMixture` with an exact evidence lower bound, mini-batches,
+    sample weights and threads. Rows are drawn from one of K Gaussians; weights, means and precisions have
+    conjugate priors and a mean-field posterior q(z) q(weights) q(means, precisions).
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of components, K. With a sparse weight prior it is the largest number: what the data do not
+        need stays empty (see `n_components_`).
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        Form of the precisions: one matrix per component, one matrix for all, one number per component and
+        feature, or one number per component. Each is the posterior of its own model.
+    tol : float, default=1e-6
+        A sweep that gains less than `tol` nats per unit of weight means convergence. scikit-learn's mixture
+        compares the change of the total, so that its 1e-3 is another number for each number of rows.
+    reg_covar : float, default=0.0
+        Added to the diagonal of `covariance_prior`: it belongs to the model, and the bound stays exact.
+    max_iter : int, default=500
+        Largest number of sweeps over the data.
+    n_init : int, default=1
+        Number of starts; the best bound is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"} or array-like, default="kmeans"
+        How rows are first assigned: to the nearest of K centres, which k-means, its seeding alone, or a draw
+        of rows finds; or with random responsibilities. An array holds the centres (n_components, n_features),
+        or the responsibilities (n_samples, n_components); the components then keep its order.
+    weight_concentration_prior_type : {"dirichlet_process", "dirichlet_distribution"}, default="dirichlet_process"
+        Prior of the weights. The process has infinitely many components of which the first K are free.
+    weight_concentration_prior : float, default=None
+        Concentration: gamma of the process, or alpha of each component. None is 1 / n_components.
+    mean_precision_prior : float, default=None
+        Precision of a mean in units of its component's, as if it were seen that many times. None is 1.
+    mean_prior : array-like of shape (n_features,), default=None
+        Centre of the means. None is the mean of the data.
+    degrees_of_freedom_prior : float, default=None
+        Degrees of freedom of the precisions, above n_features - 1. None is n_features.
+    covariance_prior : float or array-like, default=None
+        Inverse scale of the precisions: (n_features, n_features) for "full" and "tied", (n_features,) for
+        "diag", a number for "spherical". None is the covariance of the data, or its diagonal where that is
+        singular (see `skvi.models.priors.default_covariance`).
+    prior : Joint, default=None
+        A whole prior in place of the parameters above, such as `posterior_` of an earlier fit. Where it tells
+        the components apart it is also the start, and they keep their order.
+    learning_method : {"batch", "online", "memoized"}, default="batch"
+        All rows before each update of the posterior; stochastic steps from mini-batches; or exact incremental
+        updates after each mini-batch, which need fewer sweeps and one summary a mini-batch.
+    batch_size : int, default=None
+        Rows in a mini-batch of "online" (None: 1024) and "memoized" (None: a twentieth, at least 1024).
+    learning_decay : float, default=0.7
+        Exponent of the online step size (t + learning_offset)^-learning_decay, in (0.5, 1].
+    learning_offset : float, default=10.0
+        Delay of the online step size: larger values make early steps smaller.
+    total_samples : float, default=None
+        Number of rows that calls of `partial_fit` are a sample of. None adds each call's rows exactly.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the starts and of mini-batches.
+    warm_start : bool, default=False
+        Whether `fit` starts from the last posterior, where it has the right shape.
+    n_jobs : int, default=None
+        Number of threads: None is all cores (one inside a joblib worker). It changes no bit of the result.
+    verbose : int, default=0
+        1 prints the bound of every `verbose_interval` sweeps, 2 its last gain too.
+    verbose_interval : int, default=10
+        Sweeps between two messages.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Expected weights, renormalised over the free components of a process.
+    means_ : ndarray of shape (n_components, n_features)
+        Expected means.
+    covariances_ : ndarray
+        Inverse of the expected precisions, shaped as `covariance_type` says.
+    precisions_ : ndarray
+        Expected precisions, shaped alike.
+    precisions_cholesky_ : ndarray
+        Upper-triangular U with U U' = precision; square roots for "diag" and "spherical".
+    weight_concentration_ : ndarray of shape (n_components,) or tuple of two
+        Parameters of the posterior of the weights: of the Dirichlet, or of the sticks' Betas.
+    mean_precision_ : ndarray of shape (n_components,)
+        Precision of each mean in units of its component's.
+    degrees_of_freedom_ : ndarray of shape (n_components,), or float if tied
+        Degrees of freedom of the precisions.
+    weight_concentration_prior_ : float
+        Concentration of the prior of the weights.
+    mean_precision_prior_ : float
+        Precision of the prior of the means.
+    mean_prior_ : ndarray of shape (n_features,)
+        Centre of the prior of the means.
+    degrees_of_freedom_prior_ : float
+        Degrees of freedom of the prior of the precisions.
+    covariance_prior_ : float or ndarray
+        Inverse scale of the prior of the precisions.
+    posterior_ : Joint
+        Posterior, with factors `weights` and `components`: mean, var, interval, sample, kl.
+    prior_ : Joint
+        Prior, with the same factors.
+    elbo_ : float
+        Evidence lower bound of the training data in nats, with all constants. Larger is better; comparable
+        between models of the same rows in the same units. It equals
+        n * score(X) - posterior_.kl(prior_), n being the sum of weights.
+    elbo_history_ : list of float
+        Bound after each sweep; the last is `elbo_`. After "online" the others are means over a lap.
+    lower_bound_ : float
+        The same as `elbo_`.
+    lower_bounds_ : list of float
+        The same as `elbo_history_`.
+    restart_elbos_ : ndarray of shape (n_init,)
+        Bounds that the starts reached.
+    n_components_ : int
+        Number of components with an expected count above one half.
+    n_iter_ : int
+        Sweeps of the best start.
+    converged_ : bool
+        Whether the best start converged.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has string names.
+
+    See Also
+    --------
+    sklearn.mixture.BayesianGaussianMixture : The model this one replaces.
+
+    Notes
+    -----
+    Compare `elbo_` under equal priors: default priors depend on the data and on `n_components`. A bound of a
+    finite mixture stands for one labelling of its components; to compare numbers of components add
+    log(n_components!).
+
+    With "batch" and "memoized" the bound never falls. In "batch" a weight counts as that many equal rows, the
+    start included. After `partial_fit` `elbo_` is a lower bound for all rows seen, with the responsibilities
+    of earlier calls as they were; with `total_samples` it is an estimate from the last mini-batch.
+
+    References
+    ----------
+    Bishop (2006), Pattern Recognition and Machine Learning, section 10.2.
+    Blei & Jordan (2006), Variational inference for Dirichlet process mixtures.
+    Hoffman, Blei, Wang & Paisley (2013), Stochastic variational inference.
+    Hughes & Sudderth (2013), Memoized online variational inference for Dirichlet process mixture models.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvi import VariationalGaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [4, 2], [12, 4], [10, 7]])
+    >>> model = VariationalGaussianMixture(2, random_state=0).fit(X)
+    >>> model.predict([[0, 0], [9, 3]])
+    array([0, 1])
+    >>> model.posterior_.components.interval(0.9).shape
+    (2, 2, 2)
+    """
 
     _parameter_constraints = {
+        **ConjugateEstimator._parameter_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions({"full", "tied", "diag", "spherical"})],
-        "tol": [Interval(Real, 0.0, None, closed="left")],
         "reg_covar": [Interval(Real, 0.0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions({"kmeans", "k-means++", "random", "random_from_data"}), "array-like"],
         "weight_concentration_prior_type": [StrOptions({"dirichlet_process", "dirichlet_distribution"})],
         "weight_concentration_prior": [None, Interval(Real, 0.0, None, closed="neither")],
@@ -42,16 +186,6 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         "degrees_of_freedom_prior": [None, Interval(Real, 0.0, None, closed="neither")],
         "covariance_prior": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
         "prior": [None, Joint],
-        "learning_method": [StrOptions({"batch", "online", "memoized"})],
-        "batch_size": [None, Interval(Integral, 1, None, closed="left")],
-        "learning_decay": [Interval(Real, 0.5, 1.0, closed="right")],
-        "learning_offset": [Interval(Real, 0.0, None, closed="left")],
-        "total_samples": [None, Interval(Real, 0.0, None, closed="neither")],
-        "random_state": ["random_state"],
-        "warm_start": ["boolean"],
-        "n_jobs": [None, Integral],
-        "verbose": ["verbose"],
-        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -110,7 +244,25 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
     @restores_on_error
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
-        """Find the posterior."""
+        """Find the posterior.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Real numbers; float32 is read as it is and summed in float64.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights: w counts as w equal rows, zero as absence.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For NaN, infinity, shapes or parameters that do not fit, and weights that are negative or all zero.
+        """
         warm = self.warm_start and hasattr(self, "posterior_")
         X = self._validate_rows(X, reset=True)
         rows = Rows.of(X, self._validate_weights(sample_weight, X))
@@ -119,66 +271,41 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
             description = describe(rows, self._n_threads())
             prior = self._make_prior(description)
             starts, labelled = self._make_starts(rows, description, prior, random_state, warm)
-            schedule = self._make_schedule(prior, rows, random_state, reorder=not labelled)
-            result = self._run(schedule, starts, X, sort=not labelled)
-        self._online_steps = 0
-        return self._keep(prior, result)
+            reorder = not labelled and isinstance(prior.weights, StickBreaking)
+            schedule = self._make_schedule(Mixture.of(prior), prior, rows, random_state, reorder)
+            return self._keep(schedule, self._run(schedule, starts, X, sort=not labelled))
 
     @restores_on_error
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Take in more rows."""
+        """Take in more rows, with the responsibilities of earlier ones as they were.
+
+        The first call chooses the prior and the start. Each call sweeps over its rows until they converge, so
+        that `elbo_` is a lower bound for all rows seen. With `total_samples` it takes one stochastic step
+        instead. Components are never sorted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+        """
         first = not hasattr(self, "posterior_")
         X = self._validate_rows(X, reset=first)
         rows = Rows.of(X, self._validate_weights(sample_weight, X))
         with _threads.single_threaded_blas():
             prior, starts = self._first_start(rows) if first else (self.prior_, [self.posterior_])
-            if self.total_samples is not None:
-                return self._step_online(prior, rows, starts, first)
-            past = None if first else self._past()
-            schedule = Batch(Mixture.of(prior), prior, rows, self._n_threads(), past=past)
-            return self._keep(prior, self._run(schedule, starts, X, sort=False))
+            return self._stream(Mixture.of(prior), prior, rows, starts, X, first)
 
     def _first_start(self, rows):
         description = describe(rows, self._n_threads())
         prior = self._make_prior(description)
-        self._online_steps = 0
         starts, _ = self._make_starts(rows, description, prior, check_random_state(self.random_state), warm=False)
         return prior, starts
-
-    def _past(self):
-        if self._summary is None:
-            raise ValueError(
-                "total_samples=None after partial_fit with total_samples: stochastic steps keep no sums of the "
-                "earlier rows, so that new ones cannot be added to them; call fit, or set total_samples again"
-            )
-        return self._summary
-
-    def _step_online(self, prior, rows, starts, first):
-        """One natural-gradient step, as if the rows were a sample of total_samples rows."""
-        schedule = Online(
-            Mixture.of(prior),
-            prior,
-            rows,
-            self._n_threads(),
-            batch_size=rows.n_rows,
-            rng=np.random.RandomState(0),
-            decay=self.learning_decay,
-            offset=self.learning_offset,
-        )
-        restart = Restart(Monitor(0.0), posterior=starts[0])
-        if first:
-            schedule.start([restart], starts[:1])
-        restart.steps = self._online_steps
-        schedule.step([restart], schedule.blocks, float(self.total_samples))
-        self._online_steps = restart.steps
-        restart.monitor.record(restart.bound)
-        self._keep(prior, Result(restart, [restart.bound], 1, converged=False, stopped=True))
-        self._summary = None
-        return self
-
-    def _n_threads(self):
-        return _threads.effective_n_jobs(self.n_jobs)
 
     def _make_prior(self, description):
         if self.prior is not None:
@@ -187,60 +314,21 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
     def _make_starts(self, rows, description, prior, random_state, warm):
         """Starts of the restarts, and whether the components' labels mean something to the user."""
-        if warm and self.posterior_.components.mean.shape == prior.components.mean.shape:
+        if warm and same_kind(self.posterior_, prior):
             return [self.posterior_], True
         if self.prior is not None and distinguishes_components(prior):
             return [prior], True
         starts = make_starts(self, rows, description, random_state)
         return starts, not isinstance(self.init_params, str) or self.prior is not None
 
-    def _make_schedule(self, prior, rows, random_state, reorder):
-        """The engine's schedule that `learning_method` names."""
-        shared = {"n_jobs": self._n_threads(), "reorder": reorder and isinstance(prior.weights, StickBreaking)}
-        arguments = (Mixture.of(prior), prior, rows)
-        if self.learning_method == "batch":
-            return Batch(*arguments, **shared)
-        shared["rng"] = random_state
-        if self.learning_method == "memoized":
-            size = self.batch_size or max(_ONLINE_ROWS, -(-rows.n_rows // _MEMOIZED_BATCHES))
-            return Memoized(*arguments, batch_size=size, **shared)
-        size = self.batch_size or _ONLINE_ROWS
-        return Online(*arguments, batch_size=size, decay=self.learning_decay, offset=self.learning_offset, **shared)
+    def _attributes(self, model, prior, posterior):
+        return fitted_attributes(model, prior, posterior)
 
-    def _run(self, schedule, starts, X, sort):
-        """Run the engine from the starts; tell callbacks of each sweep."""
-
-        def state(leading):
-            return {
-                **fitted_attributes(schedule.model, schedule.prior, leading.posterior),
-                "posterior_": leading.posterior,
-                "prior_": schedule.prior,
-            }
-
-        weight = schedule.whole_weight
-        restarts = [Restart(Monitor(self.tol * weight, schedule.patience)) for _ in starts]
-        observer = SweepObserver(self, X, self.max_iter, state)
-        schedule.start(restarts, starts)
-        result = run(schedule, restarts, max_iter=self.max_iter, sort=sort, observer=observer)
-        observer.close()
-        if not (result.converged or result.stopped):
-            self._warn_not_converged(result.best.monitor, weight, self.max_iter, self.tol)
-        return result
-
-    def _keep(self, prior, result):
-        """Store what a fit found."""
-        best = result.best
-        self.prior_, self.posterior_ = prior, best.posterior
-        for name, value in fitted_attributes(Mixture.of(prior), prior, best.posterior).items():
-            setattr(self, name, value)
-        self.elbo_ = self.lower_bound_ = best.bound
-        self.elbo_history_ = self.lower_bounds_ = list(best.monitor.bounds)
-        self.restart_elbos_ = np.array(result.bounds)
-        self.n_components_ = int((best.summary.statistics["weights"] > 0.5).sum())
-        self.n_iter_ = result.n_iter
-        self.converged_ = result.converged
-        self._summary = best.summary
-        return self
+    def _keep(self, schedule, result):
+        mass = schedule.model.mass(result.best.posterior, schedule.prior)
+        self.n_components_ = int((mass > 0.5).sum())
+        self.lower_bound_, self.lower_bounds_ = result.best.bound, list(result.best.monitor.bounds)
+        return super()._keep(schedule, result)
 
     def _map(self, X, method, *arguments):
         """Apply a row-wise method of the model to blocks of X in parallel; join the results."""
@@ -266,7 +354,7 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         return self.predict_proba(X)
 
     def fit_predict(self, X, y=None, sample_weight=None):
-        """Fit, then return each row's most probable component."""
+        """Fit, then return each row's most probable component, an array of shape (n_samples,)."""
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
     def score(self, X, y=None, sample_weight=None):

@@ -111,6 +111,12 @@ def given_prior(estimator, n_features):
     return prior
 
 
+def same_kind(posterior, prior):
+    """Whether a posterior is one under the prior's families and sizes."""
+    kinds = all(type(posterior[name]) is type(factor) for name, factor in prior.items())
+    return kinds and posterior.components.mean.shape == prior.components.mean.shape
+
+
 def distinguishes_components(prior):
     """Whether a prior treats components differently, so that their labels mean something."""
     factors = (prior.components.mean, prior.components.mean_precision, prior.components.dof, prior.components.scale)
@@ -123,12 +129,11 @@ def make_starts(estimator, rows, description, random_state):
     k, init = estimator.n_components, estimator.init_params
     if not isinstance(init, str):
         return [_given_start(init, rows, description, k)]
-    keys = row_keys(rows, description)
     seeds = random_state.randint(np.iinfo(np.int32).max, size=estimator.n_init)
     if init == "random":
         reference = np.repeat(description.mean[None], k, axis=0)
-        return [RandomResponsibilities(reference, keys, int(seed)) for seed in seeds]
-    sample = Sample(rows, keys, k)
+        return [RandomResponsibilities(reference, int(seed)) for seed in seeds]
+    sample = Sample(rows, row_keys(rows, description), k)
     find = {"kmeans": sample.k_means, "k-means++": sample.spread_out, "random_from_data": sample.draw}[init]
     return [NearestCenter(find(k, np.random.RandomState(seed))) for seed in seeds]
 

@@ -69,7 +69,8 @@ class _FullMoments(GaussianComponents):
 
     def moments(self, x, responsibilities, means, accumulators):
         """Add a block's moments to the accumulators."""
-        kernels.full_moments(x, responsibilities, means, *accumulators)
+        kernel = kernels.low_moments if x.shape[0] == FEATURE_TILE else kernels.full_moments
+        kernel(x, responsibilities, means, *accumulators)
 
     def _unpad(self, second, d):
         kernels.mirror(second)

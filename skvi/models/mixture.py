@@ -48,8 +48,9 @@ class Mixture(ConjugateModel):
         self.n_components = n_components
         self.n_features = n_features
         self._depth = padded(n_features, FEATURE_TILE)
-        rows = _BLOCK_DOUBLES // (self._depth + n_components)
-        self._block_rows = min(max(rows // ROW_TILE, 1) * ROW_TILE, _MOST_ROWS)
+        rows = min(_BLOCK_DOUBLES // (self._depth + n_components), _MOST_ROWS)
+        # An odd number of tiles: with a power of two all rows of a block would share a few cache sets.
+        self._block_rows = max(rows // (2 * ROW_TILE) * 2 - 1, 1) * ROW_TILE
 
     @classmethod
     def of(cls, joint):
@@ -166,9 +167,13 @@ class Mixture(ConjugateModel):
     def order_by_mass(self, summary):
         return _falling(summary.statistics["weights"])
 
+    def mass(self, posterior, prior):
+        """Expected counts behind a posterior, shape (n_components,)."""
+        return self.weights.mass(posterior.weights, prior.weights)
+
     def order_by_posterior_mass(self, posterior, prior):
         """Order of components by falling mass behind a posterior; None where they have it already."""
-        return _falling(self.weights.mass(posterior.weights, prior.weights))
+        return _falling(self.mass(posterior, prior))
 
     def permuted_summary(self, summary, order):
         statistics = {

@@ -50,25 +50,24 @@ class GivenResponsibilities(NamedTuple):
 
 
 class RandomResponsibilities(NamedTuple):
-    """Uniform random responsibilities, normalised: a function of the row and a seed alone."""
+    """Uniform random responsibilities, normalised: a function of the row's bits and a seed alone."""
 
     reference: np.ndarray  # (K, D)
-    keys: np.ndarray  # (N,)
     seed: int
 
     def assign(self, block, rows, x, weights, out):
         """Set out[k, b] to the row's weight times a random responsibility."""
-        keys = self.keys[block.positions][rows]
-        columns = np.arange(1, len(out) + 1, dtype=np.uint64)[:, None]
-        bits = _scrambled(keys.view(np.uint64)[None] + _scrambled(columns + np.uint64(self.seed) * _GOLDEN))
+        hashed = np.full(x.shape[1], self.seed, dtype=np.uint64)
+        for feature in x + 0.0:  # which turns -0.0 into 0.0
+            hashed = _scrambled(hashed + feature.view(np.uint64))
+        steps = np.array([k * _GOLDEN % 2**64 for k in range(1, len(out) + 1)], dtype=np.uint64)
+        bits = _scrambled(hashed + steps[:, None])
         # Half a step up, so that no responsibility is zero.
         uniform = ((bits >> np.uint64(12)).astype(float) + 0.5) * 2.0**-52
-        out[:] = 0.0
-        out[:, : len(keys)] = uniform / uniform.sum(axis=0)
-        out *= weights
+        out[:] = weights * (uniform / uniform.sum(axis=0))
 
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN = 0x9E3779B97F4A7C15
 
 
 def _scrambled(bits):
