@@ -174,14 +174,22 @@ class ConjugateEstimator(VariationalEstimator):
         return self._keep(schedule, self._run(schedule, starts, X, sort=False))
 
     def _step(self, model, prior, rows, starts, first):
-        steps = {"decay": self.learning_decay, "offset": self.learning_offset}
-        rng = np.random.RandomState(0)
-        schedule = Online(model, prior, rows, self._n_threads(), batch_size=rows.n_rows, rng=rng, **steps)
+        schedule = Online(
+            model,
+            prior,
+            rows,
+            n_jobs=self._n_threads(),
+            batch_size=rows.n_rows,
+            rng=np.random.RandomState(0),
+            decay=self.learning_decay,
+            offset=self.learning_offset,
+            total_weight=float(self.total_samples),
+        )
         restart = Restart(Monitor(0.0), posterior=starts[0])
         if first:
             schedule.start([restart], starts[:1])
         restart.steps = 0 if first else self._online_steps
-        schedule.step([restart], schedule.blocks, float(self.total_samples))
+        schedule.step([restart], schedule.blocks)
         restart.monitor.record(restart.bound)
         self._keep(schedule, Result(restart, [restart.bound], 1, converged=False, stopped=True))
         self._summary = None

@@ -18,6 +18,10 @@ class Restart:
         The statistics S behind it.
     bound : float
         Evidence lower bound (nats) that the last sweep reached.
+    base : Summary or None
+        What the posterior was made from, in batch.
+    rate : float
+        How far batch sweeps go beyond the summary; 1 is not beyond.
     memory : list of Summary
         Memoized summaries of the mini-batches.
     steps : int
@@ -28,6 +32,8 @@ class Restart:
     posterior: object = None
     summary: object = None
     bound: float = -float("inf")
+    base: object = None
+    rate: float = 1.0
     memory: list = field(default_factory=list)
     steps: int = 0
 

@@ -98,19 +98,53 @@ class Schedule:
 
 
 class Batch(Schedule):
-    """S is the sum over all blocks, q = q*(S) once a sweep: the bound never falls.
+    """S is the sum over all blocks and q = q*(S) once a sweep, over-relaxed: the bound never falls.
+
+    Near a slow optimum successive S differ little and always in the same direction. A sweep therefore goes
+    on along that direction, further each time, until the bound would fall; it then falls back to q*(S) and
+    starts anew (Salakhutdinov & Roweis 2003, adaptive overrelaxed bound optimization).
 
     With a `past` summary the rows come on top of earlier ones, whose local posteriors stay as they were:
     streaming. The bound is then an exact lower bound for all rows seen.
     """
 
+    #: by how much the rate grows after each sweep that raised the bound
+    growth = 1.2
+
     def sweep(self, restarts):
+        for restart in restarts if self.reorder else ():
+            self._sort(restart)
+        before = [(restart.summary, restart.bound) for restart in restarts]
         for restart in restarts:
-            order = self.model.order_by_mass(restart.summary) if self.reorder else None
-            if order is not None:
-                restart.summary = self.model.permuted_summary(restart.summary, order)
-            restart.posterior = self.model.global_step(self.prior, restart.summary)
+            self._advance(restart)
         self.refresh(restarts)
+        fallen = []
+        for restart, (summary, bound) in zip(restarts, before, strict=True):
+            restart.rate *= self.growth
+            if restart.bound < bound and restart.base is not summary:
+                restart.summary, restart.rate = summary, 1.0
+                self._advance(restart)
+                fallen.append(restart)
+        if fallen:
+            self.refresh(fallen)
+
+    def _sort(self, restart):
+        order = self.model.order_by_mass(restart.summary)
+        if order is not None:
+            restart.summary = self.model.permuted_summary(restart.summary, order)
+            restart.base = None if restart.base is None else self.model.permuted_summary(restart.base, order)
+
+    def _advance(self, restart):
+        """Set the posterior from the summary, or from beyond it in the direction it came."""
+        target = restart.summary
+        if restart.rate > 1.0 and restart.base is not None:
+            leap = restart.base + restart.rate * (target - restart.base)
+            posterior = self.model.global_step(self.prior, leap)
+            if posterior.proper:
+                restart.base, restart.posterior = leap, posterior
+                return
+            restart.rate = 1.0
+        restart.base, restart.posterior = target, self.model.global_step(self.prior, target)
 
     def finish(self, restarts):
         """A sweep has ended with a local step already."""
@@ -178,23 +212,28 @@ class Online(_MiniBatches):
 
     patience = 2
 
-    def __init__(self, *args, decay, offset, **kwargs):
+    def __init__(self, *args, decay, offset, total_weight=None, **kwargs):
         super().__init__(*args, **kwargs)
         self.decay = decay
         self.offset = offset
+        self.total_weight = self.data.weight if total_weight is None else total_weight
 
     def start(self, restarts, starts):
         super().start(restarts, starts)
         for restart in restarts:
             restart.steps = 0
 
-    def step(self, restarts, blocks, total_weight):
+    def whole(self, summary):
+        """The summary as if its rows were a sample of all."""
+        return (self.total_weight / summary.weight) * summary
+
+    def step(self, restarts, blocks):
         """One natural-gradient step from a mini-batch; each restart's bound becomes that batch's estimate."""
         summaries = self.summarize([restart.posterior for restart in restarts], blocks)
         for restart, summary in zip(restarts, summaries, strict=True):
             if summary.weight == 0.0:
                 continue
-            scaled = (total_weight / summary.weight) * summary
+            scaled = self.whole(summary)
             restart.summary = scaled
             restart.bound = self.model.bound(self.prior, scaled, restart.posterior)
             target = self.model.global_step(self.prior, scaled)
@@ -209,7 +248,7 @@ class Online(_MiniBatches):
         bounds = np.zeros(len(restarts))
         for number in self.rng.permutation(len(self.batches)):
             blocks = self.batch_blocks(number)
-            self.step(restarts, blocks, self.data.weight)
+            self.step(restarts, blocks)
             share = sum(block.weight for block in blocks) / self.data.weight
             bounds += share * np.array([restart.bound for restart in restarts])
         for restart, bound in zip(restarts, bounds, strict=True):

@@ -41,7 +41,7 @@ class Family:
     """A member of an exponential family, or a batch of independent ones.
 
     Subclasses give `natural`, `from_natural`, `log_normalizer`, `expectations`, `sufficient_statistics`,
-    `mean`, `var`, `interval` and `_sample`; those of locations also the origin to work about.
+    `proper`, `mean`, `var`, `interval` and `_sample`; those of locations also the origin to work about.
     """
 
     #: where natural parameters are stated about, unless an origin is given; None where there is no location
@@ -54,6 +54,11 @@ class Family:
     def posterior_origin(self, statistics):
         """Choose the origin about which to add the statistics."""
         return self.origin
+
+    @property
+    def proper(self):
+        """Whether the parameters are inside the family's domain."""
+        raise NotImplementedError
 
     def log_prob(self, *value):
         """Log density (nats) of one value of the whole batch."""

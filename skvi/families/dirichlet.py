@@ -23,6 +23,10 @@ class Dirichlet(Family):
     def from_natural(self, natural, origin=None):
         return Dirichlet(natural[0] + 1.0)
 
+    @property
+    def proper(self):
+        return bool((self.concentration > 0.0).all())
+
     def sufficient_statistics(self, theta, origin=None):
         return (np.log(theta),)
 

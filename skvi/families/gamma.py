@@ -23,6 +23,10 @@ class Gamma(Family):
     def from_natural(self, natural, origin=None):
         return Gamma(natural[0] + 1.0, -natural[1])
 
+    @property
+    def proper(self):
+        return bool((self.shape > 0.0).all() and (self.rate > 0.0).all())
+
     def sufficient_statistics(self, value, origin=None):
         return np.log(value), value
 

@@ -50,6 +50,11 @@ class Joint:
         return sum(factor.entropy() for factor in self._factors.values())
 
     @property
+    def proper(self):
+        """Whether all factors are inside their families' domains."""
+        return all(factor.proper for factor in self._factors.values())
+
+    @property
     def mean(self):
         """Posterior means by factor."""
         return {name: factor.mean for name, factor in self.items()}

@@ -31,6 +31,10 @@ class Normal(Family):
         pull, precision = natural
         return Normal(origin + np.linalg.solve(precision, pull[..., None])[..., 0], precision)
 
+    @property
+    def proper(self):
+        return bool((np.linalg.eigvalsh(self.precision) > 0.0).all())
+
     def sufficient_statistics(self, value, origin=None):
         offset = value - origin
         return offset, -0.5 * offset[..., :, None] * offset[..., None, :]

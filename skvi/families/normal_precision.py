@@ -98,6 +98,10 @@ class NormalPrecision(Family):
         pull = self.mean_precision[:, None] * (self.mean - statistics.reference)
         return statistics.reference + (pull + statistics.first) / weight[:, None]
 
+    @property
+    def proper(self):
+        return bool((self.mean_precision > 0.0).all()) and self.precision.proper
+
     @lazy
     def _log_normalizer(self):
         means = 0.5 * self.n_features * (LOG_2PI - np.log(self.mean_precision)).sum()

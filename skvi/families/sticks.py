@@ -34,6 +34,10 @@ class StickBreaking(Family):
         """Counts per component: a stick gains those that stop at it, and those that pass it."""
         return statistics, np.cumsum(statistics[::-1])[::-1] - statistics
 
+    @property
+    def proper(self):
+        return bool((self.a > 0.0).all() and (self.b > 0.0).all())
+
     def sufficient_statistics(self, sticks, origin=None):
         return np.log(sticks), np.log1p(-sticks)
 

@@ -28,6 +28,10 @@ class Wishart(Family):
     def from_natural(self, natural, origin=None):
         return Wishart(natural[0] + self._dimension + 1.0, natural[1])
 
+    @property
+    def proper(self):
+        return bool((self.dof > self._dimension - 1.0).all()) and _is_definite(self)
+
     def sufficient_statistics(self, precision, origin=None):
         return 0.5 * np.linalg.slogdet(precision)[1], -0.5 * precision
 
@@ -95,6 +99,13 @@ class Wishart(Family):
         # F' has W = F' F, and its product with any Bartlett factor of W(I, nu) is one of W(W, nu).
         factor = np.swapaxes(self.inverse_cholesky, -1, -2) @ lower
         return factor @ np.swapaxes(factor, -1, -2)
+
+
+def _is_definite(wishart):
+    try:
+        return bool(np.isfinite(wishart.inverse_cholesky).all())
+    except np.linalg.LinAlgError:
+        return False
 
 
 def invert_lower(lower):

@@ -61,7 +61,8 @@ def test_online_comes_close_to_batch():
     np.testing.assert_allclose(online.means_, batch.means_, atol=0.2)
 
 
-def test_one_full_step_of_rate_one_is_a_batch_sweep():
+def test_one_full_step_of_rate_one_is_a_batch_sweep(monkeypatch):
+    monkeypatch.setattr("skvi.engine.schedules.Batch.growth", 1.0)
     X, _ = blobs(200, 2)
     settings = dict(max_iter=1, weight_concentration_prior_type="dirichlet_distribution", random_state=0)
     with pytest.warns(UserWarning, match="did not converge"):
@@ -179,3 +180,16 @@ def test_fits_in_workers_and_nested_searches():
             search = GridSearchCV(VariationalGaussianMixture(random_state=0), {"n_components": [1, 3]}, cv=2, n_jobs=2)
             scores = cross_val_score(search, X, cv=2, n_jobs=2)
         assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize(("form", "weights"), SETTINGS)
+def test_overrelaxed_sweeps_find_the_same_optimum_sooner(form, weights, monkeypatch):
+    X, _ = blobs(400, 2, 3, spread=2.5)
+    settings = dict(
+        covariance_type=form, weight_concentration_prior_type=weights, tol=1e-10, max_iter=5000, random_state=0
+    )
+    fast = VariationalGaussianMixture(3, **settings).fit(X)
+    monkeypatch.setattr("skvi.engine.schedules.Batch.growth", 1.0)
+    plain = VariationalGaussianMixture(3, **settings).fit(X)
+    assert fast.elbo_ == pytest.approx(plain.elbo_, rel=1e-7)
+    assert fast.n_iter_ < plain.n_iter_
