@@ -7,6 +7,7 @@ source, because numba by itself notices an edit of the file a kernel stands in, 
 
 import functools
 import hashlib
+import pickle
 from pathlib import Path
 
 import numba
@@ -36,6 +37,20 @@ class _DigestCache(FunctionCache):
 
     def _index_key(self, sig, codegen):
         return (*super()._index_key(sig, codegen), source_digest())
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            # A damaged cache is no cache.
+            return None
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            # The kernel is compiled all the same; a full disk costs time in the next process only.
+            pass
 
 
 def _enable_cache(dispatcher):

@@ -117,6 +117,7 @@ class _BlasGuard:
         with self._lock:
             if self._users == 0:
                 self._controller = self._controller or ThreadpoolController().select(user_api="blas")
+                self._release_control()
                 self._limits = self._controller.limit(limits=1)
             self._users += 1
         try:
@@ -125,7 +126,16 @@ class _BlasGuard:
             with self._lock:
                 self._users -= 1
                 if self._users == 0:
+                    self._release_control()
                     self._limits.restore_original_limits()
+                    self._release_control()
+
+    def _release_control(self):
+        # Since threadpoolctl 3.8 the thread that sets a limit of OpenBLAS owns it, and calls of all others do
+        # nothing; here the last user, in whatever thread, has to lift what the first one set.
+        for library in self._controller.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
 
 
 _blas = _BlasGuard()

@@ -7,7 +7,7 @@ from skvi.families.base import Family, lazy, tail_probabilities
 
 
 class Normal(Family):
-    """Normal distributions in information form, with statistics x - o and -(x - o)(x - o)' / 2 about an origin o.
+    """Normal distributions in information form, with statistics x and -x x' / 2.
 
     Parameters
     ----------
@@ -19,25 +19,19 @@ class Normal(Family):
         self.mean = mean
         self.precision = precision
 
-    @property
-    def origin(self):
-        return self.mean
-
     def natural(self, origin=None):
-        offset = self.mean - (self.mean if origin is None else origin)
-        return (self.precision @ offset[..., None])[..., 0], self.precision
+        return (self.precision @ self.mean[..., None])[..., 0], self.precision
 
     def from_natural(self, natural, origin=None):
         pull, precision = natural
-        return Normal(origin + np.linalg.solve(precision, pull[..., None])[..., 0], precision)
+        return Normal(np.linalg.solve(precision, pull[..., None])[..., 0], precision)
 
     @property
     def proper(self):
         return bool((np.linalg.eigvalsh(self.precision) > 0.0).all())
 
     def sufficient_statistics(self, value, origin=None):
-        offset = value - origin
-        return offset, -0.5 * offset[..., :, None] * offset[..., None, :]
+        return value, -0.5 * value[..., :, None] * value[..., None, :]
 
     @lazy
     def covariance(self):
@@ -46,14 +40,12 @@ class Normal(Family):
 
     def log_normalizer(self, origin=None):
         log_det = np.linalg.slogdet(self.precision)[1]
-        pull, _ = self.natural(origin)
-        offset = self.mean - (self.mean if origin is None else origin)
-        value = self.mean.shape[-1] * np.log(2.0 * np.pi) - log_det + (offset * pull).sum(-1)
+        pull, _ = self.natural()
+        value = self.mean.shape[-1] * np.log(2.0 * np.pi) - log_det + (self.mean * pull).sum(-1)
         return float(0.5 * value.sum())
 
     def expectations(self, origin=None):
-        offset = self.mean - (self.mean if origin is None else origin)
-        return offset, -0.5 * (self.covariance + offset[..., :, None] * offset[..., None, :])
+        return self.mean, -0.5 * (self.covariance + self.mean[..., :, None] * self.mean[..., None, :])
 
     @property
     def var(self):

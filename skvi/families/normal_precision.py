@@ -83,6 +83,7 @@ class NormalPrecision(Family):
 
     def from_natural(self, natural, origin=None):
         log_det, second, first, mean_precision = natural
+        origin = self.mean if origin is None else origin
         offset = first / mean_precision[:, None]
         scale = second - self.form.square(mean_precision, offset)
         return type(self)(origin + offset, mean_precision, log_det - self.dof_offset, scale)

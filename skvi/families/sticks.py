@@ -85,7 +85,7 @@ class StickBreaking(Family):
         return Dirichlet(pairs).interval(level)[..., 0, :]
 
     def _sample(self, n, rng):
-        """Draw weights, shape (n, n_components)."""
+        """Draw weights, shape (n, n_components), not sticks."""
         sticks = rng.beta(self.a, self.b, size=(n, len(self.a)))
         left = np.cumprod(np.hstack([np.ones((n, 1)), 1.0 - sticks[:, :-1]]), axis=1)
         return sticks * left

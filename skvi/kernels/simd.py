@@ -42,7 +42,8 @@ if DISABLED:
 
     def add_to_exponent(x, n):
         """Return x times 2 to the power that the low bits of n hold, relative to 1.5 * 2**52."""
-        return np.ldexp(x, (n - 6755399441055744.0).astype(np.int64))
+        power = np.where(np.isnan(n), 0.0, n - 6755399441055744.0)
+        return np.ldexp(x, power.astype(np.int64))
 
     def total(x):
         """Sum the eight lanes, halving."""
@@ -165,7 +166,8 @@ else:
             integers = ir.VectorType(ir.IntType(64), LANES)
             # The low bits move to the exponent; those of 1.5 * 2**52 are zero and the rest is shifted out.
             power = builder.shl(builder.bitcast(args[1], integers), ir.Constant(integers, [52] * LANES))
-            return builder.bitcast(builder.add(builder.bitcast(args[0], integers), power), _DOUBLES)
+            scaled = builder.bitcast(builder.add(builder.bitcast(args[0], integers), power), _DOUBLES)
+            return builder.select(builder.fcmp_unordered("uno", args[1], args[1]), args[1], scaled)
 
         return _vector(_vector, _vector), codegen
 

@@ -12,7 +12,7 @@ from skvi import _threads
 from skvi.base import ConjugateEstimator, restores_on_error
 from skvi.families import Joint, StickBreaking
 from skvi.mixture._attributes import fitted_attributes
-from skvi.mixture._parameters import default_prior, distinguishes_components, given_prior, make_starts, same_kind
+from skvi.mixture._parameters import distinguishes_components, make_prior, make_starts, same_kind
 from skvi.models.mixture import Mixture
 from skvi.models.priors import describe
 from skvi.models.rows import Rows
@@ -140,10 +140,6 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where X has string names.
 
-    See Also
-    --------
-    sklearn.mixture.BayesianGaussianMixture : The model this one replaces.
-
     Notes
     -----
     Compare `elbo_` under equal priors: default priors depend on the data and on `n_components`. A bound of a
@@ -159,7 +155,7 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
     Bishop (2006), Pattern Recognition and Machine Learning, section 10.2.
     Blei & Jordan (2006), Variational inference for Dirichlet process mixtures.
     Hoffman, Blei, Wang & Paisley (2013), Stochastic variational inference.
-    Hughes & Sudderth (2013), Memoized online variational inference for Dirichlet process mixture models.
+    Hughes & Sudderth (2013), Memoized online variational inference.
 
     Examples
     --------
@@ -268,9 +264,7 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         rows = Rows.of(X, self._validate_weights(sample_weight, X))
         random_state = check_random_state(self.random_state)
         with _threads.single_threaded_blas():
-            description = describe(rows, self._n_threads())
-            prior = self._make_prior(description)
-            starts, labelled = self._make_starts(rows, description, prior, random_state, warm)
+            prior, starts, labelled = self._begin(rows, random_state, warm)
             reorder = not labelled and isinstance(prior.weights, StickBreaking)
             schedule = self._make_schedule(Mixture.of(prior), prior, rows, random_state, reorder)
             return self._keep(schedule, self._run(schedule, starts, X, sort=not labelled))
@@ -298,28 +292,22 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         X = self._validate_rows(X, reset=first)
         rows = Rows.of(X, self._validate_weights(sample_weight, X))
         with _threads.single_threaded_blas():
-            prior, starts = self._first_start(rows) if first else (self.prior_, [self.posterior_])
+            if first:
+                prior, starts, _ = self._begin(rows, check_random_state(self.random_state))
+            else:
+                prior, starts = self.prior_, [self.posterior_]
             return self._stream(Mixture.of(prior), prior, rows, starts, X, first)
 
-    def _first_start(self, rows):
+    def _begin(self, rows, random_state, warm=False):
+        """Prior, starts, and whether the components' labels mean something to the user."""
         description = describe(rows, self._n_threads())
-        prior = self._make_prior(description)
-        starts, _ = self._make_starts(rows, description, prior, check_random_state(self.random_state), warm=False)
-        return prior, starts
-
-    def _make_prior(self, description):
-        if self.prior is not None:
-            return given_prior(self, len(description.mean))
-        return default_prior(self, description)
-
-    def _make_starts(self, rows, description, prior, random_state, warm):
-        """Starts of the restarts, and whether the components' labels mean something to the user."""
+        prior = make_prior(self, description)
         if warm and same_kind(self.posterior_, prior):
-            return [self.posterior_], True
+            return prior, [self.posterior_], True
         if self.prior is not None and distinguishes_components(prior):
-            return [prior], True
-        starts = make_starts(self, rows, description, random_state)
-        return starts, not isinstance(self.init_params, str) or self.prior is not None
+            return prior, [prior], True
+        labelled = not isinstance(self.init_params, str) or self.prior is not None
+        return prior, make_starts(self, rows, description, random_state), labelled
 
     def _attributes(self, model, prior, posterior):
         return fitted_attributes(model, prior, posterior)
@@ -370,10 +358,6 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         X : array-like of shape (n_samples, n_features)
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        float
         """
         check_is_fitted(self)
         X = self._validate_rows(X, reset=False)

@@ -65,7 +65,7 @@ def _is_definite(matrix):
     return True
 
 
-def default_prior(estimator, description):
+def _default_prior(estimator, description):
     """Prior of a Gaussian mixture from the estimator's parameters and a description of the data."""
     k, d = estimator.n_components, len(description.mean)
     concentration = estimator.weight_concentration_prior
@@ -89,7 +89,7 @@ def default_prior(estimator, description):
     return Joint(weights=weights, components=components)
 
 
-def given_prior(estimator, n_features):
+def _given_prior(estimator, n_features):
     """The user's prior, checked against the estimator's other parameters."""
     prior, k = estimator.prior, estimator.n_components
     family = COMPONENTS[estimator.covariance_type].family
@@ -109,6 +109,13 @@ def given_prior(estimator, n_features):
             f"n_components={k} and X have {(k, n_features)}"
         )
     return prior
+
+
+def make_prior(estimator, description):
+    """The user's prior, or that of the estimator's parameters and the data."""
+    if estimator.prior is not None:
+        return _given_prior(estimator, len(description.mean))
+    return _default_prior(estimator, description)
 
 
 def same_kind(posterior, prior):

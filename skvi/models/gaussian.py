@@ -8,6 +8,7 @@ from scipy.special import gammaln
 from skvi.families import Moments, NormalGamma, NormalWishart, SphericalNormalGamma, TiedNormalWishart
 from skvi.families.normal_precision import LOG_2PI
 from skvi.kernels import gaussian as kernels
+from skvi.kernels import moments
 from skvi.kernels.blocks import FEATURE_TILE, padded
 
 
@@ -69,11 +70,11 @@ class _FullMoments(GaussianComponents):
 
     def moments(self, x, responsibilities, means, accumulators):
         """Add a block's moments to the accumulators."""
-        kernel = kernels.low_moments if x.shape[0] == FEATURE_TILE else kernels.full_moments
+        kernel = moments.low_moments if x.shape[0] == FEATURE_TILE else moments.full_moments
         kernel(x, responsibilities, means, *accumulators)
 
     def _unpad(self, second, d):
-        kernels.mirror(second)
+        moments.mirror(second)
         return second[:, :d, :d]
 
 
@@ -83,7 +84,7 @@ class _DiagonalMoments(GaussianComponents):
 
     def moments(self, x, responsibilities, means, accumulators):
         """Add a block's moments to the accumulators."""
-        kernels.diagonal_moments(x, responsibilities, means, *accumulators)
+        moments.diagonal_moments(x, responsibilities, means, *accumulators)
 
     def _unpad(self, second, d):
         return second[:, :d]

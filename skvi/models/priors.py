@@ -7,7 +7,7 @@ import numpy as np
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.kernels.blocks import FEATURE_TILE, load_block, padded
-from skvi.kernels.gaussian import full_moments, mirror
+from skvi.kernels.moments import full_moments, mirror
 
 #: smallest eigenvalue of a correlation matrix that counts as regular
 SINGULAR = 1e-10

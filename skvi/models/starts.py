@@ -13,7 +13,8 @@ import numpy as np
 from skvi import _threads
 from skvi.kernels.assignments import harden
 from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, load_block, padded
-from skvi.kernels.gaussian import diagonal_moments, diagonal_scores, project
+from skvi.kernels.gaussian import diagonal_scores, project
+from skvi.kernels.moments import diagonal_moments
 from skvi.models.gaussian import pad
 
 _SAMPLE_DOUBLES = 2**19

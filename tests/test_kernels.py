@@ -1,0 +1,446 @@
+"""Each kernel against its plain twin; the file also runs without compilation."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import skvi.kernels
+from skvi.kernels import assignments, blocks, gaussian, moments, simd, special
+from tests import reference
+from tests.reference import assignments as plain_assignments
+from tests.reference import blocks as plain_blocks
+from tests.reference import gaussian as plain_gaussian
+from tests.reference import moments as plain_moments
+from tests.reference import special as plain_special
+
+FEATURES = [1, 2, 3, 4, 5, 16, 17, 33]
+ROWS = [1, 31, 32, 33, 300]
+SHAPES = [(d, 33) for d in FEATURES] + [(5, n) for n in ROWS]
+LOW_SHAPES = [(1, 33), (2, 1), (3, 32), (4, 33), (4, 300)]
+DEEP_SHAPES = [(16, 33), (17, 300), (33, 31), (33, 33)]
+PLAIN_FUNCTIONS = {"special": ["exp_nonpositive", "log_normal"]}
+
+
+def public_kernels(path):
+    """Names of the public functions of a kernel module that Python may call or that stand for themselves."""
+    functions = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)]
+    compiled = [f.name for f in functions if any(ast.unparse(d) == "jit" for d in f.decorator_list)]
+    return [name for name in compiled if not name.startswith("_")] + PLAIN_FUNCTIONS.get(path.stem, [])
+
+
+KERNELS = [
+    (path.stem, name)
+    for path in sorted(Path(skvi.kernels.__file__).parent.glob("*.py"))
+    for name in public_kernels(path)
+]
+
+
+def parameters(function):
+    return list(inspect.signature(getattr(function, "py_func", function)).parameters)
+
+
+@pytest.mark.parametrize(("module", "name"), KERNELS)
+def test_every_public_kernel_has_a_twin_of_the_same_signature(module, name):
+    kernel = getattr(importlib.import_module(f"skvi.kernels.{module}"), name)
+    twin = getattr(importlib.import_module(f"{reference.__name__}.{module}"), name)
+    assert parameters(kernel) == parameters(twin)
+
+
+def test_public_kernels_are_found():
+    assert {("gaussian", "full_scores"), ("blocks", "load_block"), ("special", "log_normal")} <= set(KERNELS)
+
+
+# Elementary functions
+
+
+@numba.njit
+def apply_exp(x, out):
+    for b in range(0, x.shape[1], simd.LANES):
+        simd.store(out, 0, b, special.exp_nonpositive(simd.load(x, 0, b)))
+
+
+@numba.njit
+def apply_log(x, out):
+    for b in range(x.shape[1]):
+        out[0, b] = special.log_normal(x[0, b])
+
+
+def applied(function, x):
+    """The function of each element, the last vector filled up with -1."""
+    filled = np.full((1, blocks.padded(len(x), simd.LANES)), -1.0)
+    filled[0, : len(x)] = x
+    out = np.empty_like(filled)
+    function(filled, out)
+    return out[0, : len(x)]
+
+
+EXP_POINTS = {
+    "dense near zero": -np.linspace(0.0, 2.0, 2001),
+    "whole range": -np.linspace(0.0, 708.0, 2001),
+    "tiny": -np.array([0.0, 5e-324, 1e-310, 1e-300, 1e-17, 1e-16, 1.2e-16, 1e-8]),
+    "halves of ln 2": -np.log(2.0) * 0.5 * np.arange(1, 2000),
+    "negative zero": np.array([-0.0]),
+}
+
+
+@pytest.mark.parametrize("points", EXP_POINTS.values(), ids=EXP_POINTS)
+def test_exp_nonpositive_is_accurate(points):
+    exact = plain_special.exp_nonpositive(points.astype(np.longdouble))
+    assert np.max(np.abs(applied(apply_exp, points) - exact) / exact) < 4e-16
+
+
+@pytest.mark.parametrize("x", [-708.0, -708.5, -745.0, -746.0, -1e4, -1e300, -np.inf])
+def test_exp_nonpositive_stays_normal_where_exp_underflows(x):
+    value = applied(apply_exp, np.array([x]))[0]
+    assert np.finfo(float).tiny < value <= 3.4e-308
+    assert_allclose(value, plain_special.exp_nonpositive(x), rtol=4e-16)
+
+
+def test_exp_nonpositive_of_zero_is_one():
+    assert_array_equal(applied(apply_exp, np.array([0.0, -0.0])), [1.0, 1.0])
+
+
+@pytest.mark.parametrize("payload", [0, 1, 0x7A2])
+def test_exp_nonpositive_keeps_nan(payload):
+    x = np.array([0x7FF8000000000000 + payload, 0xFFF8000000000000 + payload], dtype=np.uint64).view(float)
+    assert np.isnan(applied(apply_exp, x)).all()
+
+
+LOG_POINTS = {
+    "powers of ten": 10.0 ** np.linspace(-307.0, 308.0, 1231),
+    "around one": np.concatenate([1.0 + np.linspace(-0.5, 1.0, 2001), np.nextafter(1.0, [0.0, 2.0])]),
+    "around the root of a half": np.nextafter(np.sqrt(0.5), [0.0, 1.0]),
+    "around the root of two": np.nextafter(np.sqrt(2.0), [0.0, 2.0]),
+    "powers of two": 2.0 ** np.arange(-1022, 1024),
+    "ends": np.array([np.finfo(float).tiny, np.finfo(float).max]),
+}
+
+
+@pytest.mark.parametrize("points", LOG_POINTS.values(), ids=LOG_POINTS)
+def test_log_normal_is_accurate(points):
+    exact = plain_special.log_normal(points.astype(np.longdouble))
+    error = np.abs(applied(apply_log, points) - exact) / np.maximum(1.0, np.abs(exact))
+    assert error.max() < 4e-16
+
+
+# Blocks
+
+
+def written(kernel, inputs, outputs):
+    """What a kernel leaves in copies of the outputs, with what it returns in front."""
+    outputs = [output.copy() for output in outputs]
+    value = kernel(*inputs, *outputs)
+    return [np.nan if value is None else value, *outputs]
+
+
+@pytest.mark.parametrize(("n", "expected"), [(0, 0), (1, 32), (31, 32), (32, 32), (33, 64), (300, 320)])
+def test_padded_rounds_up_to_whole_tiles(n, expected):
+    assert blocks.padded(n, blocks.ROW_TILE) == expected
+
+
+LAYOUTS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "strided": lambda rows: np.repeat(rows, 2, axis=0)[::2],
+}
+
+
+def check_load_block(rows, n_features, n_rows):
+    weights = np.random.default_rng(0).uniform(size=n_rows)
+    shape = blocks.padded(n_features, blocks.FEATURE_TILE), blocks.padded(n_rows, blocks.ROW_TILE) + blocks.ROW_TILE
+    outputs = [np.full(shape, np.nan), np.full(shape[1], np.nan)]
+    got = written(blocks.load_block, (rows, weights), outputs)
+    expected = written(plain_blocks.load_block, (rows, weights), outputs)
+    assert_array_equal(got[1], expected[1])
+    assert_array_equal(got[2], expected[2])
+
+
+@pytest.mark.parametrize(("n_features", "n_rows"), [*SHAPES, (3, 0)])
+def test_load_block_takes_rows_of_any_number(n_features, n_rows):
+    check_load_block(np.random.default_rng(1).normal(size=(n_rows, n_features)), n_features, n_rows)
+
+
+@pytest.mark.parametrize("writeable", [True, False])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_load_block_takes_any_dtype_and_layout(dtype, layout, writeable):
+    rows = LAYOUTS[layout]((100.0 * np.random.default_rng(2).normal(size=(33, 5))).astype(dtype))
+    rows.flags.writeable = writeable
+    check_load_block(rows, 5, 33)
+
+
+# Assignments
+
+N_COMPONENTS = 3
+
+
+def overlapping(rng, n):
+    return rng.normal(size=(N_COMPONENTS, n))
+
+
+def separated(rng, n):
+    return np.where(rng.integers(N_COMPONENTS, size=n) == np.arange(N_COMPONENTS)[:, None], -1.0, -500.0)
+
+
+def low(rng, n):
+    return -1e4 + 10.0 * rng.normal(size=(N_COMPONENTS, n))
+
+
+def partly_impossible(rng, n):
+    scores = rng.normal(size=(N_COMPONENTS, n))
+    scores[rng.integers(N_COMPONENTS, size=n), np.arange(n)] = -np.inf
+    scores[0, : n // 3] = -np.inf
+    scores[1, : n // 3] = -np.inf
+    scores[2, : n // 3] = -3.0
+    return scores
+
+
+def huge_gaps(rng, n):
+    return -(10.0 ** rng.uniform(-3.0, 300.0, size=(N_COMPONENTS, n)))
+
+
+def one_component(rng, n):
+    return rng.normal(size=(1, n))
+
+
+SCORES = [overlapping, separated, low, partly_impossible, huge_gaps, one_component]
+
+
+def some_weights(rng, n):
+    """Weights of which every third is zero, the first one excepted."""
+    weights = rng.uniform(0.5, 2.0, size=n)
+    weights[1::3] = 0.0
+    return weights
+
+
+def zero_padded(array, *shape):
+    out = np.zeros(shape)
+    out[tuple(slice(n) for n in array.shape)] = array
+    return out
+
+
+def padded_scores(make, n_rows):
+    """Scores and weights of a block; in the padding both are zero."""
+    rng = np.random.default_rng(n_rows)
+    width = blocks.padded(n_rows, blocks.ROW_TILE)
+    scores = make(rng, n_rows)
+    return zero_padded(scores, len(scores), width), zero_padded(some_weights(rng, n_rows), width)
+
+
+@pytest.mark.parametrize("n_rows", ROWS)
+@pytest.mark.parametrize("make", SCORES)
+def test_soften(make, n_rows):
+    scores, weights = padded_scores(make, n_rows)
+    outputs = [np.empty_like(weights)]
+    got, expected = scores.copy(), scores.copy()
+    got_entropy, got_bounds = written(assignments.soften, (got, weights), outputs)
+    entropy, bounds = written(plain_assignments.soften, (expected, weights), outputs)
+    assert_allclose(got_entropy, entropy, rtol=1e-12, atol=1e-11)
+    assert_allclose(got_bounds, bounds, rtol=1e-14, atol=1e-14)
+    assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
+    assert_allclose(got.sum(axis=0), weights, rtol=1e-15)
+
+
+def test_soften_takes_negligible_responsibilities_as_zero():
+    scores = np.zeros((2, blocks.ROW_TILE))
+    scores[1, :3] = np.log([0.9e-14, 1.1e-14, 0.5])
+    assignments.soften(scores, np.ones(blocks.ROW_TILE), np.empty(blocks.ROW_TILE))
+    assert_array_equal(scores[:, :3] > 0.0, [[True, True, True], [False, True, True]])
+
+
+@pytest.mark.parametrize("n_rows", ROWS)
+@pytest.mark.parametrize("make", SCORES)
+def test_harden(make, n_rows):
+    scores, weights = padded_scores(make, n_rows)
+    outputs = [np.empty(len(weights), np.int64)]
+    got, expected = scores.copy(), scores.copy()
+    got_value, got_labels = written(assignments.harden, (got, weights), outputs)
+    value, labels = written(plain_assignments.harden, (expected, weights), outputs)
+    assert_allclose(got_value, value, rtol=1e-12)
+    assert_array_equal(got_labels, labels)
+    assert_array_equal(got, expected)
+
+
+def test_harden_prefers_the_first_of_equals():
+    scores, labels = np.array([[1.0, 2.0], [1.0, 3.0], [0.0, 3.0]]), np.empty(2, np.int64)
+    assert assignments.harden(scores, np.array([2.0, 1.0]), labels) == 5.0
+    assert_array_equal(labels, [0, 1])
+
+
+# Gaussians
+
+
+class Problem(NamedTuple):
+    """A padded block with padded Gaussian components, as models hand them to the kernels."""
+
+    x: np.ndarray
+    weights: np.ndarray
+    means: np.ndarray
+    factors: np.ndarray
+    precisions: np.ndarray
+    constants: np.ndarray
+    responsibilities: np.ndarray
+
+
+def sparse(responsibilities, rng):
+    """Each component keeps a tenth of the rows, the last one none."""
+    responsibilities = responsibilities * (rng.uniform(size=responsibilities.shape) < 0.1)
+    responsibilities[-1] = 0.0
+    return responsibilities
+
+
+def make_problem(n_features, n_rows, distance=1.0, thin=False):
+    rng = np.random.default_rng([n_features, n_rows])
+    depth, width = blocks.padded(n_features, blocks.FEATURE_TILE), blocks.padded(n_rows, blocks.ROW_TILE)
+    means = distance * rng.normal(size=(N_COMPONENTS, n_features))
+    labels = rng.integers(N_COMPONENTS, size=n_rows)
+    rows = means[labels] + rng.normal(size=(n_rows, n_features))
+    factors = np.tril(0.3 * rng.normal(size=(N_COMPONENTS, n_features, n_features)), -1) + np.eye(n_features)
+    responsibilities = rng.dirichlet(np.ones(N_COMPONENTS), size=n_rows).T * some_weights(rng, n_rows)
+    return Problem(
+        x=zero_padded(rows.T, depth, width),
+        weights=zero_padded(some_weights(rng, n_rows), width),
+        means=zero_padded(means, N_COMPONENTS, depth),
+        factors=zero_padded(factors, N_COMPONENTS, depth, depth),
+        precisions=zero_padded(rng.gamma(2.0, size=(N_COMPONENTS, n_features)), N_COMPONENTS, depth),
+        constants=rng.normal(size=N_COMPONENTS),
+        responsibilities=zero_padded(sparse(responsibilities, rng) if thin else responsibilities, N_COMPONENTS, width),
+    )
+
+
+def both(name, inputs, outputs):
+    """Outputs of the kernel of that name, and of its twin."""
+    module, plain = (moments, plain_moments) if hasattr(moments, name) else (gaussian, plain_gaussian)
+    return written(getattr(module, name), inputs, outputs), written(getattr(plain, name), inputs, outputs)
+
+
+@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
+@pytest.mark.parametrize(("name", "shape"), [("full_scores", "factors"), ("diagonal_scores", "precisions")])
+def test_scores(name, shape, n_features, n_rows):
+    p = make_problem(n_features, n_rows)
+    inputs = p.x, p.means, getattr(p, shape), p.constants
+    (_, got), (_, expected) = both(name, inputs, [np.full_like(p.responsibilities, np.nan)])
+    assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.3, 3.0, 100.0])
+@pytest.mark.parametrize(("n_features", "n_rows"), DEEP_SHAPES)
+def test_screened_scores_leave_out_only_what_does_not_matter(n_features, n_rows, distance):
+    p = make_problem(n_features, n_rows, distance)
+    inputs = p.x, p.means, p.factors, p.constants
+    (_, got), (_, expected) = both("screened_full_scores", inputs, [np.full_like(p.responsibilities, np.nan)])
+    left_out = np.isneginf(got)
+    assert_allclose(got[~left_out], expected[~left_out], rtol=1e-12, atol=1e-12)
+    assert (expected < expected.max(axis=0) - gaussian.CUT)[left_out].all()
+    if distance == 0.0:
+        assert not left_out[:, :n_rows].any()
+    if distance == 100.0 and n_rows == 300:
+        # In shorter blocks the padding is most of the rows, and components are not worth screening.
+        assert_array_equal((~left_out[:, :n_rows]).sum(axis=0), 1)
+
+
+@pytest.mark.parametrize("feature", [0, 15])
+def test_screening_keeps_scores_down_to_the_cut(feature):
+    """The gap between two components grows from nothing to twice the cut, along a feature seen early or late."""
+    gaps = np.linspace(0.0, 2.0 * gaussian.CUT, 320)
+    means, scores = np.zeros((2, 16)), np.empty((2, 320))
+    means[1, feature] = 10.0
+    x = np.zeros((16, 320))
+    # (x - 10)^2 / 2 - x^2 / 2 = gap
+    x[feature] = 5.0 - gaps / 10.0
+    gaussian.screened_full_scores(x, means, np.stack(2 * [np.eye(16)]), np.zeros(2), scores)
+    assert np.isfinite(scores[:, gaps < gaussian.CUT - 1e-9]).all()
+    assert np.isfinite(scores[0]).all()
+
+
+@pytest.mark.parametrize("distance", [0.3, 3.0])
+def test_screening_changes_no_responsibility(distance):
+    p = make_problem(17, 300, distance)
+    softened = []
+    for kernel in (gaussian.full_scores, gaussian.screened_full_scores):
+        scores, row_bounds = np.empty_like(p.responsibilities), np.empty_like(p.weights)
+        kernel(p.x, p.means, p.factors, p.constants, scores)
+        entropy = assignments.soften(scores, p.weights, row_bounds)
+        softened.append(np.concatenate([scores.ravel(), row_bounds, [entropy]]))
+    assert_allclose(softened[1], softened[0], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
+def test_whiten(n_features, n_rows):
+    p = make_problem(n_features, n_rows)
+    (_, got), (_, expected) = both("whiten", (p.x, p.means[0], p.factors[0]), [np.full_like(p.x, np.nan)])
+    assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("thin", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("n_seconds", [1, N_COMPONENTS], ids=["tied", "full"])
+@pytest.mark.parametrize(
+    ("name", "n_features", "n_rows"),
+    [("full_moments", *shape) for shape in SHAPES] + [("low_moments", *shape) for shape in LOW_SHAPES],
+)
+def test_moments_add_to_the_lower_triangle(name, n_features, n_rows, n_seconds, thin):
+    p = make_problem(n_features, n_rows, thin=thin)
+    rng = np.random.default_rng(0)
+    depth = len(p.x)
+    outputs = [rng.normal(size=shape) for shape in [(N_COMPONENTS,), p.means.shape, (n_seconds, depth, depth)]]
+    got, expected = both(name, (p.x, p.responsibilities, p.means), outputs)
+    assert_allclose(got[1], expected[1], rtol=1e-12)
+    assert_allclose(got[2], expected[2], rtol=1e-11, atol=1e-11)
+    assert_allclose(np.tril(got[3]), np.tril(expected[3]), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("thin", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
+def test_diagonal_moments_add(n_features, n_rows, thin):
+    p = make_problem(n_features, n_rows, thin=thin)
+    rng = np.random.default_rng(0)
+    outputs = [rng.normal(size=shape) for shape in [(N_COMPONENTS,), p.means.shape, p.means.shape]]
+    got, expected = both("diagonal_moments", (p.x, p.responsibilities, p.means), outputs)
+    for one, other in zip(got[1:], expected[1:], strict=True):
+        assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", ["full_moments", "low_moments", "diagonal_moments"])
+def test_moments_of_rows_without_weight_change_nothing(name):
+    p = make_problem(4, 33)
+    second = p.means.shape if "diagonal" in name else (N_COMPONENTS, len(p.x), len(p.x))
+    outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.means.shape, second]]
+    got = written(getattr(moments, name), (p.x, np.zeros_like(p.responsibilities), p.means), outputs)
+    for one, other in zip(got[1:], outputs, strict=True):
+        assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 17])
+def test_mirror(depth):
+    second = np.random.default_rng(depth).normal(size=(N_COMPONENTS, depth, depth))
+    (_, got), (_, expected) = both("mirror", (), [second])
+    assert_array_equal(got, expected)
+    assert_array_equal(np.tril(got), np.tril(second))
+
+
+@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
+def test_project(n_features, n_rows):
+    p = make_problem(n_features, n_rows)
+    (_, got), (_, expected) = both("project", (p.x, p.means[0], p.precisions[0]), [np.full_like(p.weights, np.nan)])
+    assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("width", [32, 64, 320])
+def test_project_gives_equal_rows_equal_bits(width):
+    rng = np.random.default_rng(width)
+    center, direction, row = rng.normal(size=(3, 20))
+    out = np.empty(width)
+    gaussian.project(np.repeat(row[:, None], width, axis=1), center, direction, out)
+    assert_array_equal(out, out[0])
+    among_others = rng.normal(size=(20, width + 32))
+    among_others[:, [3, width + 7]] = row[:, None]
+    wide = np.empty(width + 32)
+    gaussian.project(among_others, center, direction, wide)
+    assert wide[3] == wide[width + 7] == out[0]
