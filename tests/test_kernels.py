@@ -444,3 +444,13 @@ def test_project_gives_equal_rows_equal_bits(width):
     wide = np.empty(width + 32)
     gaussian.project(among_others, center, direction, wide)
     assert wide[3] == wide[width + 7] == out[0]
+
+
+@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
+def test_label_sums(n_features, n_rows):
+    p = make_problem(n_features, n_rows)
+    labels = np.random.default_rng(1).integers(N_COMPONENTS, size=p.x.shape[1])
+    outputs = [np.ones(N_COMPONENTS), np.ones((N_COMPONENTS, len(p.x)))]
+    got, expected = both("label_sums", (p.x, p.weights, labels), outputs)
+    for one, other in zip(got, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-12)

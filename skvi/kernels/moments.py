@@ -7,6 +7,7 @@ the rows that matter to it: where they are few they are gathered first, and the 
 import numpy as np
 
 from skvi._numba import jit, jit_helper
+from skvi.kernels.blocks import FEATURE_TILE
 from skvi.kernels.gather import gather_differences
 from skvi.kernels.simd import append_greater, fma, load, minus, splat, store, total
 
@@ -212,6 +213,22 @@ def full_moments(x, responsibilities, means, count, first, second):
                     s = fma(one, product, s)
                 first[k, i] += total(s)
             _scatter(d, e, depth, n, second[k % second.shape[0]])
+
+
+def scatter_kernel(depth):
+    """The kernel of first and second moments for so many padded features."""
+    return low_moments if depth == FEATURE_TILE else full_moments
+
+
+@jit
+def label_sums(x, weights, labels, count, total):
+    """Add weights and weighted rows to the count and total of the component that each row's label names."""
+    n_features, n_rows = x.shape
+    for b in range(n_rows):
+        count[labels[b]] += weights[b]
+    for i in range(n_features):
+        for b in range(n_rows):
+            total[labels[b], i] += weights[b] * x[i, b]
 
 
 @jit

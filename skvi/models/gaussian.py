@@ -70,8 +70,7 @@ class _FullMoments(GaussianComponents):
 
     def moments(self, x, responsibilities, means, accumulators):
         """Add a block's moments to the accumulators."""
-        kernel = moments.low_moments if x.shape[0] == FEATURE_TILE else moments.full_moments
-        kernel(x, responsibilities, means, *accumulators)
+        moments.scatter_kernel(len(x))(x, responsibilities, means, *accumulators)
 
     def _unpad(self, second, d):
         moments.mirror(second)

@@ -7,7 +7,7 @@ import numpy as np
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.kernels.blocks import FEATURE_TILE, load_block, padded
-from skvi.kernels.moments import full_moments, mirror
+from skvi.kernels.moments import mirror, scatter_kernel
 
 #: smallest eigenvalue of a correlation matrix that counts as regular
 SINGULAR = 1e-10
@@ -69,7 +69,7 @@ def _block_moments(block, reference):
     for start in range(0, block.n_rows, _ROWS):
         stop = start + _ROWS
         load_block(block.values[start:stop], block.weights[start:stop], x, weights)
-        full_moments(x, weights[None], means, count, first, second)
+        scatter_kernel(depth)(x, weights[None], means, count, first, second)
     mirror(second)
     return count[0], first[0, :d], second[0, :d, :d]
 

@@ -14,7 +14,7 @@ from skvi import _threads
 from skvi.kernels.assignments import harden
 from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, load_block, padded
 from skvi.kernels.gaussian import diagonal_scores, project
-from skvi.kernels.moments import diagonal_moments
+from skvi.kernels.moments import label_sums
 from skvi.models.gaussian import pad
 
 _SAMPLE_DOUBLES = 2**19
@@ -175,14 +175,15 @@ class Sample:
         labels = np.empty(self.block.shape[1], np.int64)
         previous = np.full_like(labels, -1)
         for _ in range(_MOST_SWEEPS):
-            padded_centers = pad(centers, 1)
-            diagonal_scores(self.block, padded_centers, np.ones_like(padded_centers), np.zeros(n), scores)
+            points = pad(centers, 1)
+            diagonal_scores(self.block, points, np.ones_like(points), np.zeros(n), scores)
             harden(scores, self.block_weights, labels)
             if (labels == previous).all():
                 break
             previous[:] = labels
-            count, first = np.zeros(n), np.zeros_like(padded_centers)
-            diagonal_moments(self.block, scores, padded_centers, count, first, np.zeros_like(first))
+            count, total = np.zeros(n), np.zeros_like(points)
+            label_sums(self.block, self.block_weights, labels, count, total)
             # A centre that lost all its rows stays where it is.
-            centers = centers + first[:, :d] / np.maximum(count, np.finfo(float).tiny)[:, None]
+            kept = count > 0.0
+            centers = np.where(kept[:, None], total[:, :d] / np.where(kept, count, 1.0)[:, None], centers)
         return centers

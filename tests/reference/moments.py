@@ -16,6 +16,12 @@ def low_moments(x, responsibilities, means, count, first, second):
     full_moments(x, responsibilities, means, count, first, second)
 
 
+def label_sums(x, weights, labels, count, total):
+    for column, weight, label in zip(x.T, weights, labels, strict=True):
+        count[label] += weight
+        total[label] += weight * column
+
+
 def mirror(second):
     lower = np.tril(second)
     second[:] = lower + np.swapaxes(np.tril(second, -1), 1, 2)
