@@ -23,7 +23,9 @@ def _positive(name, value, low=0.0):
 
 
 def _shaped(name, value, shape):
-    array = check_array(value, dtype=np.float64, ensure_2d=False, allow_nd=True, copy=True, input_name=name)
+    array = np.array(value, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinity: give finite numbers")
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}: it must have shape {shape}")
     return array

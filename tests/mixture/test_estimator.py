@@ -107,6 +107,27 @@ def test_precisions_are_consistent(form):
         np.testing.assert_allclose(model.precisions_cholesky_**2, model.precisions_)
 
 
+@pytest.mark.parametrize(
+    ("form", "covariance"),
+    [("full", 2.0 * np.eye(2)), ("tied", 2.0 * np.eye(2)), ("diag", [2.0, 2.0]), ("spherical", 2.0)],
+)
+def test_priors_given_are_the_priors_used(form, covariance):
+    X, _ = blobs(50, 2)
+    given = dict(
+        weight_concentration_prior=0.3,
+        mean_precision_prior=0.5,
+        mean_prior=[1.0, -1.0],
+        degrees_of_freedom_prior=4.0,
+        covariance_prior=covariance,
+    )
+    model = VariationalGaussianMixture(2, covariance_type=form, random_state=0, **given).fit(X)
+    for name, value in given.items():
+        np.testing.assert_allclose(getattr(model, f"{name}_"), value)
+    wider = VariationalGaussianMixture(2, covariance_type=form, random_state=0, **given, reg_covar=0.5).fit(X)
+    expected = np.asarray(covariance) + (0.5 * np.eye(2) if form in ("full", "tied") else 0.5)
+    np.testing.assert_allclose(wider.covariance_prior_, expected)
+
+
 def test_clear_clusters_are_found():
     X, labels = separated()
     model = VariationalGaussianMixture(3, random_state=0).fit(X)

@@ -169,6 +169,7 @@ def test_partial_fit_takes_weights():
         (dict(weight_concentration_prior=0.0), "weight_concentration_prior"),
         (dict(degrees_of_freedom_prior=1.5), "degrees_of_freedom_prior=1.5: give a finite number above 2"),
         (dict(mean_prior=[1.0]), r"mean_prior has shape \(1,\): it must have shape \(3,\)"),
+        (dict(mean_prior=[1.0, np.nan, 2.0]), "mean_prior holds NaN or infinity"),
         (dict(covariance_prior=np.eye(2)), r"covariance_prior has shape \(2, 2\): it must have shape \(3, 3\)"),
         (dict(covariance_prior=np.diag([1.0, 1.0, -1.0])), "covariance_prior must be symmetric and positive definite"),
         (dict(covariance_prior=np.triu(np.ones((3, 3)))), "covariance_prior must be symmetric"),
