@@ -103,7 +103,7 @@ class SweepObserver:
 class ConjugateEstimator(VariationalEstimator):
     """An estimator whose posterior the engine finds: schedules, restarts, streaming, and what a fit leaves.
 
-    Subclasses give `_attributes(model, prior, posterior)`, the fitted attributes under their public names.
+    Subclasses give `_attributes(schedule, restart)`, the fitted attributes that are theirs alone.
     """
 
     _parameter_constraints = {
@@ -141,8 +141,7 @@ class ConjugateEstimator(VariationalEstimator):
         """Run the engine from the starts; tell callbacks of each sweep, and users where it did not converge."""
 
         def state(leading):
-            attributes = self._attributes(schedule.model, schedule.prior, leading.posterior)
-            return {**attributes, "posterior_": leading.posterior, "prior_": schedule.prior}
+            return self._fitted(schedule, leading)
 
         weight = schedule.whole_weight
         restarts = [Restart(Monitor(self.tol * weight, schedule.patience)) for _ in starts]
@@ -195,16 +194,23 @@ class ConjugateEstimator(VariationalEstimator):
         self._summary = None
         return self
 
+    def _fitted(self, schedule, restart):
+        """Fitted attributes of a restart as it stands."""
+        return {
+            "prior_": schedule.prior,
+            "posterior_": restart.posterior,
+            "elbo_": restart.bound,
+            "elbo_history_": list(restart.monitor.bounds),
+            "n_iter_": len(restart.monitor.bounds),
+            "converged_": restart.monitor.converged,
+            **self._attributes(schedule, restart),
+        }
+
     def _keep(self, schedule, result):
         """Store what a fit found."""
-        best = result.best
-        self.prior_, self.posterior_ = schedule.prior, best.posterior
-        vars(self).update(self._attributes(schedule.model, schedule.prior, best.posterior))
-        self.elbo_ = best.bound
-        self.elbo_history_ = list(best.monitor.bounds)
+        vars(self).update(self._fitted(schedule, result.best))
         self.restart_elbos_ = np.array(result.bounds)
         self.n_iter_ = result.n_iter
-        self.converged_ = result.converged
-        self._summary = best.summary
-        self._online_steps = best.steps
+        self._summary = result.best.summary
+        self._online_steps = result.best.steps
         return self

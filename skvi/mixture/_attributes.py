@@ -3,21 +3,26 @@
 import numpy as np
 
 
-def fitted_attributes(model, prior, posterior):
-    """Parameters of a Gaussian mixture as users of scikit-learn know them.
+def fitted_attributes(model, prior, restart):
+    """What a Gaussian mixture has learned, as users of scikit-learn know it.
 
     Parameters
     ----------
     model : Mixture
-    prior, posterior : Joint
+    prior : Joint
+    restart : Restart
 
     Returns
     -------
     dict of attribute name to value
     """
+    posterior = restart.posterior
     q = posterior.components
     covariances, precisions, factors = _matrices(model.components.name, q)
     return {
+        "lower_bound_": restart.bound,
+        "lower_bounds_": list(restart.monitor.bounds),
+        "n_components_": int((model.mass(posterior, prior) > 0.5).sum()),
         "weights_": model.weights.mean(posterior.weights),
         "weight_concentration_": _concentration(posterior.weights),
         "means_": q.mean,

@@ -58,8 +58,8 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         Degrees of freedom of the precisions, above n_features - 1. None is n_features.
     covariance_prior : float or array-like, default=None
         Inverse scale of the precisions: (n_features, n_features) for "full" and "tied", (n_features,) for
-        "diag", a number for "spherical". None is the covariance of the data, or its diagonal where that is
-        singular (see `skvi.models.priors.default_covariance`).
+        "diag"; a number stands for that multiple of the identity. None is the covariance of the data, or its
+        diagonal where that is singular (see `skvi.models.priors.default_covariance`).
     prior : Joint, default=None
         A whole prior in place of the parameters above, such as `posterior_` of an earlier fit. Where it tells
         the components apart it is also the start, and they keep their order.
@@ -309,14 +309,8 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         labelled = not isinstance(self.init_params, str) or self.prior is not None
         return prior, make_starts(self, rows, description, random_state), labelled
 
-    def _attributes(self, model, prior, posterior):
-        return fitted_attributes(model, prior, posterior)
-
-    def _keep(self, schedule, result):
-        mass = schedule.model.mass(result.best.posterior, schedule.prior)
-        self.n_components_ = int((mass > 0.5).sum())
-        self.lower_bound_, self.lower_bounds_ = result.best.bound, list(result.best.monitor.bounds)
-        return super()._keep(schedule, result)
+    def _attributes(self, schedule, restart):
+        return fitted_attributes(schedule.model, schedule.prior, restart)
 
     def _map(self, X, method, *arguments):
         """Apply a row-wise method of the model to blocks of X in parallel; join the results."""

@@ -39,22 +39,22 @@ def _mean_prior(estimator, description):
 
 def _covariance_prior(estimator, description):
     """Covariance prior in scikit-learn's shape for the covariance type, `reg_covar` included."""
-    d = len(description.mean)
-    kind = estimator.covariance_type
+    d, kind = len(description.mean), estimator.covariance_type
+    identity = {"full": np.eye(d), "tied": np.eye(d), "diag": np.ones(d), "spherical": np.ones(())}[kind]
     given = estimator.covariance_prior
-    if kind in ("full", "tied"):
-        value = default_covariance(description) if given is None else _shaped("covariance_prior", given, (d, d))
-        if given is not None and not _is_definite(value):
-            raise ValueError("covariance_prior must be symmetric and positive definite")
-        return value + estimator.reg_covar * np.eye(d)
     if given is None:
-        value = np.diag(default_covariance(description)).copy()
-        value = value if kind == "diag" else value.mean()
+        value = default_covariance(description)
+        if kind not in ("full", "tied"):
+            value = np.diag(value) if kind == "diag" else np.diag(value).mean()
+    elif np.ndim(given) == 0:
+        value = _positive("covariance_prior", given) * identity
     else:
-        value = _shaped("covariance_prior", given, (d,) if kind == "diag" else ())
-        if not (value > 0.0).all():
-            raise ValueError("covariance_prior must be positive" + (" in each feature" if kind == "diag" else ""))
-    return value + estimator.reg_covar
+        value = _shaped("covariance_prior", given, identity.shape)
+        if kind in ("full", "tied") and not _is_definite(value):
+            raise ValueError("covariance_prior must be symmetric and positive definite")
+        if not (kind in ("full", "tied") or (value > 0.0).all()):
+            raise ValueError("covariance_prior must be positive in each feature")
+    return value + estimator.reg_covar * identity
 
 
 def _is_definite(matrix):

@@ -109,7 +109,7 @@ def test_precisions_are_consistent(form):
 
 @pytest.mark.parametrize(
     ("form", "covariance"),
-    [("full", 2.0 * np.eye(2)), ("tied", 2.0 * np.eye(2)), ("diag", [2.0, 2.0]), ("spherical", 2.0)],
+    [("full", 2.0 * np.eye(2)), ("tied", 2.0), ("full", 2.0), ("diag", [2.0, 2.0]), ("diag", 2.0), ("spherical", 2.0)],
 )
 def test_priors_given_are_the_priors_used(form, covariance):
     X, _ = blobs(50, 2)
@@ -121,6 +121,8 @@ def test_priors_given_are_the_priors_used(form, covariance):
         covariance_prior=covariance,
     )
     model = VariationalGaussianMixture(2, covariance_type=form, random_state=0, **given).fit(X)
+    shape = {"full": np.eye(2), "tied": np.eye(2), "diag": np.ones(2), "spherical": 1.0}[form]
+    covariance = given["covariance_prior"] = covariance if np.ndim(covariance) else covariance * shape
     for name, value in given.items():
         np.testing.assert_allclose(getattr(model, f"{name}_"), value)
     wider = VariationalGaussianMixture(2, covariance_type=form, random_state=0, **given, reg_covar=0.5).fit(X)
