@@ -48,9 +48,11 @@ def describe(rows, n_jobs=1):
     count, sums, scatter = _moments(blocks, reference, n_jobs)
     shift = sums / count
     scatter = scatter - count * np.outer(shift, shift)
-    used = rows.values if rows.weights.all() else rows.values[rows.weights > 0.0]
-    largest = np.maximum(used.max(axis=0).astype(float), -used.min(axis=0).astype(float))
-    return Description(float(count), len(used), reference + shift, scatter, largest)
+    used = rows.weights > 0.0
+    highest = rows.values.max(axis=0, where=used[:, None], initial=-np.inf)
+    lowest = rows.values.min(axis=0, where=used[:, None], initial=np.inf)
+    largest = np.maximum(highest, -lowest).astype(float)
+    return Description(float(count), int(used.sum()), reference + shift, scatter, largest)
 
 
 def _moments(blocks, reference, n_jobs):

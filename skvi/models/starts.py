@@ -20,6 +20,8 @@ from skvi.models.gaussian import pad
 _SAMPLE_DOUBLES = 2**19
 _SAMPLE_ROWS = 8192
 _MOST_SWEEPS = 50
+# Rows that are sorted for each row of a sample: sorting all of a large table would take longer than a sweep.
+_THINNED = 4
 _DIRECTION_SEED = 20260131
 
 
@@ -98,6 +100,35 @@ def row_keys(rows, description):
     return keys
 
 
+def _comb(keys, level):
+    """Positions of about 2^-level of the rows: those whose keys fall between the teeth of a fine comb."""
+    if level == 0:
+        return np.arange(len(keys))
+    chosen = [
+        start + np.flatnonzero(keys[start : start + _SAMPLE_ROWS] * 2.0**20 % 1.0 < 0.5**level)
+        for start in range(0, len(keys), _SAMPLE_ROWS)
+    ]
+    return np.concatenate(chosen)
+
+
+def _thinned(keys, most):
+    """Positions of the widest combing that holds no more than so many distinct rows.
+
+    Equal rows stay or go together and are counted once, so that a weight is as good as that many equal rows.
+    """
+    level = max(0, int(np.ceil(np.log2(len(keys) / most))))
+    chosen = _comb(keys, level)
+    while len(np.unique(keys[chosen])) > most:
+        level += 1
+        chosen = _comb(keys, level)
+    while level > 0:
+        wider = _comb(keys, level - 1)
+        if len(np.unique(keys[wider])) > most:
+            break
+        chosen, level = wider, level - 1
+    return chosen
+
+
 class Sample:
     """Distinct rows in canonical order with their weights, or a systematic sample of them.
 
@@ -110,12 +141,15 @@ class Sample:
 
     def __init__(self, rows, keys, n_components):
         d = rows.values.shape[1]
+        most = max(64 * n_components, min(_SAMPLE_ROWS, _SAMPLE_DOUBLES // padded(d, FEATURE_TILE)))
+        if rows.n_rows > _THINNED * most:
+            chosen = _thinned(keys, _THINNED * most)
+            rows, keys = rows.take(chosen), keys[chosen]
         order = np.argsort(keys, kind="stable")
         order = order[rows.weights[order] > 0.0]
         ordered = keys[order]
         firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         weights = np.add.reduceat(rows.weights[order], firsts)
-        most = max(64 * n_components, min(_SAMPLE_ROWS, _SAMPLE_DOUBLES // padded(d, FEATURE_TILE)))
         chosen = np.arange(len(firsts))
         if len(firsts) > most:
             # Equal steps of weight: heavy rows come several times, light ones in proportion.
