@@ -138,7 +138,7 @@ class Batch(Schedule):
         """Set the posterior from the summary, or from beyond it in the direction it came."""
         target = restart.summary
         if restart.rate > 1.0 and restart.base is not None:
-            leap = restart.base + restart.rate * (target - restart.base)
+            leap = restart.rate * target + (1.0 - restart.rate) * restart.base
             posterior = self.model.global_step(self.prior, leap)
             if posterior.proper:
                 restart.base, restart.posterior = leap, posterior

@@ -1,13 +1,15 @@
 """Blocks: how rows of any dtype and layout reach the kernels.
 
-A block is a C-contiguous float64 array (features, rows) with the rows in the fastest axis, so that eight
-rows share an instruction. Both axes are padded: features to a multiple of 4, rows to a multiple of 32, with
-zeros in X and in the weights.
+A block holds the same rows twice, as C-contiguous float64: `x` (D4, B) with the rows in the fastest axis, so that
+eight rows share an instruction in scores; and `table` (B, D8) with the features in the fastest axis, so that
+eight features do in moments, and single rows can be picked out. Features are padded to multiples of 4 and 8, rows
+to a multiple of 32, with zeros in both and in the weights.
 """
 
 from skvi._numba import jit
 
 FEATURE_TILE = 4
+TABLE_TILE = 8
 ROW_TILE = 32
 
 
@@ -17,17 +19,20 @@ def padded(n, tile):
 
 
 @jit
-def load_block(rows, weights, block, block_weights):
-    """Set block[:D, :n] = rows.T and block_weights[:n] = weights; the rest becomes zero."""
+def load_block(rows, weights, x, table, block_weights):
+    """Set x[:D, :n] = rows.T, table[:n, :D] = rows and block_weights[:n] = weights; the rest becomes zero."""
     n, d = rows.shape
     for b in range(n):
         block_weights[b] = weights[b]
         for i in range(d):
-            block[i, b] = rows[b, i]
-    for b in range(n, block.shape[1]):
+            table[b, i] = rows[b, i]
+        for i in range(d, table.shape[1]):
+            table[b, i] = 0.0
+    for b in range(n, table.shape[0]):
         block_weights[b] = 0.0
-        for i in range(d):
-            block[i, b] = 0.0
-    for i in range(d, block.shape[0]):
-        for b in range(block.shape[1]):
-            block[i, b] = 0.0
+        for i in range(table.shape[1]):
+            table[b, i] = 0.0
+    for start in range(0, x.shape[1], 8):
+        for i in range(x.shape[0]):
+            for b in range(start, start + 8):
+                x[i, b] = table[b, i]

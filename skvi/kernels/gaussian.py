@@ -8,14 +8,25 @@ over the gathered rows.
 import numpy as np
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.gather import gather_differences
-from skvi.kernels.simd import append_greater, fma, load, minus, splat, store
+from skvi.kernels.simd import append_greater, broadcast, fma, load, minus, splat, store
 from skvi.kernels.special import NEGATIVE_INFINITY
 
 # A responsibility below 1e-14 does not enter the statistics: exp(-32.24) = 1e-14.
 CUT = 32.24
 # Leading features that a first, cheap distance looks at; it pays from twice as many features on.
 SCREEN_DEPTH = 8
+
+
+@jit_helper
+def _gather_differences(x, mean, rows, start, n, out):
+    """out[i, j] = x[i, rows[start + j]] - mean[i] for j < n, zero up to the next multiple of 8."""
+    wide_vectors()
+    for i in range(x.shape[0]):
+        m = mean[i]
+        for j in range(n):
+            out[i, j] = x[i, np.uint64(rows[start + j])] - m
+        for j in range(n, -(-n // 8) * 8):
+            out[i, j] = 0.0
 
 
 @jit_helper
@@ -37,16 +48,16 @@ def _squared_norms(d, factor, depth, out, k, start):
             for i in range(j + 4):
                 x0 = load(d, i, b)
                 x1 = load(d, i, b + 8)
-                f = splat(factor[j, i])
+                f = broadcast(factor, j, i)
                 y00 = fma(f, x0, y00)
                 y01 = fma(f, x1, y01)
-                f = splat(factor[j + 1, i])
+                f = broadcast(factor, j + 1, i)
                 y10 = fma(f, x0, y10)
                 y11 = fma(f, x1, y11)
-                f = splat(factor[j + 2, i])
+                f = broadcast(factor, j + 2, i)
                 y20 = fma(f, x0, y20)
                 y21 = fma(f, x1, y21)
-                f = splat(factor[j + 3, i])
+                f = broadcast(factor, j + 3, i)
                 y30 = fma(f, x0, y30)
                 y31 = fma(f, x1, y31)
             s0 = fma(y30, y30, fma(y20, y20, fma(y10, y10, fma(y00, y00, s0))))
@@ -60,7 +71,7 @@ def _distances(x, mean, factor, rows, n, tile, out):
     """out[0, j] = |factor (x[:, rows[j]] - mean)|^2 for j < n, by tiles of 32 gathered rows."""
     depth = x.shape[0]
     for start in range(0, n, 32):
-        gather_differences(x, mean, rows, start, min(32, n - start), tile)
+        _gather_differences(x, mean, rows, start, min(32, n - start), tile)
         _squared_norms(tile, factor, depth, out, 0, start)
 
 

@@ -1,115 +1,144 @@
 """Moments of rows about a reference per component: what Gaussian components learn from.
 
-Shapes: x (D4, B) is a block (see `blocks`), means (K, D4), responsibilities (K, B). A component touches only
-the rows that matter to it: where they are few they are gathered first, and the tiles run over those.
+Shapes: `table` (B, D8) and `x` (D4, B) hold the rows of a block (see `blocks`), responsibilities (K, B), means
+(K, D8). A component reads only the rows that matter to it.
 """
 
 import numpy as np
 
 from skvi._numba import jit, jit_helper
-from skvi.kernels.blocks import FEATURE_TILE
-from skvi.kernels.gather import gather_differences
-from skvi.kernels.simd import append_greater, fma, load, minus, splat, store, total
+from skvi.kernels.simd import append_greater, broadcast, fma, load, minus, splat, store, total
 
-SCATTER_ROWS = 256
+_CHUNK = 48
 
 
 @jit_helper
 def _active(responsibilities, k, zeros, rows):
-    """List the rows with a positive responsibility; where they are most rows, say that it is dense."""
+    """List the rows with a positive responsibility; return their number."""
     n = 0
-    n_rows = responsibilities.shape[1]
-    for b in range(0, n_rows, 8):
+    for b in range(0, responsibilities.shape[1], 8):
         n = append_greater(responsibilities, k, b, zeros, rows, n)
-    return (n_rows, True) if 2 * n > n_rows else (n, False)
+    return n
 
 
 @jit_helper
-def _gather(x, mean, responsibilities, k, rows, start, n, dense, d, r):
-    """Fill d with n rows' differences from the mean and r[0] with their responsibilities; return the sum of r."""
-    if dense:
-        for i in range(x.shape[0]):
-            m = splat(mean[i])
-            for j in range(0, n, 8):
-                store(d, i, j, minus(load(x, i, start + j), m))
-        for j in range(n):
-            r[0, j] = responsibilities[k, start + j]
-    else:
-        gather_differences(x, mean, rows, start, n, d)
-        for j in range(n):
-            r[0, j] = responsibilities[k, np.uint64(rows[start + j])]
-        for j in range(n, -(-n // 8) * 8):
-            r[0, j] = 0.0
-    s = splat(0.0)
-    one = splat(1.0)
-    for j in range(0, n, 8):
-        s = fma(one, load(r, 0, j), s)
-    return total(s)
+def _row_scratch(n_rows):
+    """A list of rows, and the zeros that positive responsibilities are told from."""
+    zeros = np.empty((1, n_rows))
+    for b in range(n_rows):
+        zeros[0, b] = 0.0
+    return np.empty(n_rows + 8, np.int64), zeros
 
 
 @jit_helper
-def _scatter(d, e, depth, width, second):
-    """Add the lower triangle of d e' (whole 4 x 4 tiles) to second."""
+def _pick(table, means, responsibilities, k, rows, start, n, d, e):
+    """Set d[j] to the differences of n picked rows from the mean, e[j] to r d[j]; return the sum of r."""
+    mass = 0.0
     zero = splat(0.0)
-    for i in range(0, depth, 4):
-        for j in range(0, i + 4, 4):
-            s00 = zero
-            s01 = zero
-            s02 = zero
-            s03 = zero
-            s10 = zero
-            s11 = zero
-            s12 = zero
-            s13 = zero
-            s20 = zero
-            s21 = zero
-            s22 = zero
-            s23 = zero
-            s30 = zero
-            s31 = zero
-            s32 = zero
-            s33 = zero
-            for b in range(0, width, 8):
-                x0 = load(d, j, b)
-                x1 = load(d, j + 1, b)
-                x2 = load(d, j + 2, b)
-                x3 = load(d, j + 3, b)
-                y = load(e, i, b)
-                s00 = fma(y, x0, s00)
-                s01 = fma(y, x1, s01)
-                s02 = fma(y, x2, s02)
-                s03 = fma(y, x3, s03)
-                y = load(e, i + 1, b)
-                s10 = fma(y, x0, s10)
-                s11 = fma(y, x1, s11)
-                s12 = fma(y, x2, s12)
-                s13 = fma(y, x3, s13)
-                y = load(e, i + 2, b)
-                s20 = fma(y, x0, s20)
-                s21 = fma(y, x1, s21)
-                s22 = fma(y, x2, s22)
-                s23 = fma(y, x3, s23)
-                y = load(e, i + 3, b)
-                s30 = fma(y, x0, s30)
-                s31 = fma(y, x1, s31)
-                s32 = fma(y, x2, s32)
-                s33 = fma(y, x3, s33)
-            second[i, j] += total(s00)
-            second[i, j + 1] += total(s01)
-            second[i, j + 2] += total(s02)
-            second[i, j + 3] += total(s03)
-            second[i + 1, j] += total(s10)
-            second[i + 1, j + 1] += total(s11)
-            second[i + 1, j + 2] += total(s12)
-            second[i + 1, j + 3] += total(s13)
-            second[i + 2, j] += total(s20)
-            second[i + 2, j + 1] += total(s21)
-            second[i + 2, j + 2] += total(s22)
-            second[i + 2, j + 3] += total(s23)
-            second[i + 3, j] += total(s30)
-            second[i + 3, j + 1] += total(s31)
-            second[i + 3, j + 2] += total(s32)
-            second[i + 3, j + 3] += total(s33)
+    for j in range(n):
+        b = rows[start + j]
+        mass += responsibilities[k, b]
+        r = broadcast(responsibilities, k, b)
+        for i in range(0, table.shape[1], 8):
+            difference = minus(load(table, b, i), load(means, k, i))
+            store(d, j, i, difference)
+            store(e, j, i, fma(r, difference, zero))
+    return mass
+
+
+@jit_helper
+def _add_rows(e, n, k, first):
+    """Add the first n rows of e to first[k], in four sums that need not wait for each other."""
+    one = splat(1.0)
+    for i in range(0, e.shape[1], 8):
+        s0 = load(first, k, i)
+        s1 = splat(0.0)
+        s2 = splat(0.0)
+        s3 = splat(0.0)
+        for j in range(0, n - 3, 4):
+            s0 = fma(one, load(e, j, i), s0)
+            s1 = fma(one, load(e, j + 1, i), s1)
+            s2 = fma(one, load(e, j + 2, i), s2)
+            s3 = fma(one, load(e, j + 3, i), s3)
+        for j in range(n - n % 4, n):
+            s0 = fma(one, load(e, j, i), s0)
+        store(first, k, i, fma(one, s0, fma(one, s1, fma(one, s2, s3))))
+
+
+@jit_helper
+def _scatter(d, e, n, second):
+    """Add the lower triangle of e' d over the first n rows, in whole 8 x 8 tiles that stay in registers."""
+    for i in range(0, d.shape[1], 8):
+        for j in range(0, i + 8, 8):
+            s0 = load(second, i, j)
+            s1 = load(second, i + 1, j)
+            s2 = load(second, i + 2, j)
+            s3 = load(second, i + 3, j)
+            s4 = load(second, i + 4, j)
+            s5 = load(second, i + 5, j)
+            s6 = load(second, i + 6, j)
+            s7 = load(second, i + 7, j)
+            for b in range(n):
+                x = load(d, b, j)
+                s0 = fma(broadcast(e, b, i), x, s0)
+                s1 = fma(broadcast(e, b, i + 1), x, s1)
+                s2 = fma(broadcast(e, b, i + 2), x, s2)
+                s3 = fma(broadcast(e, b, i + 3), x, s3)
+                s4 = fma(broadcast(e, b, i + 4), x, s4)
+                s5 = fma(broadcast(e, b, i + 5), x, s5)
+                s6 = fma(broadcast(e, b, i + 6), x, s6)
+                s7 = fma(broadcast(e, b, i + 7), x, s7)
+            store(second, i, j, s0)
+            store(second, i + 1, j, s1)
+            store(second, i + 2, j, s2)
+            store(second, i + 3, j, s3)
+            store(second, i + 4, j, s4)
+            store(second, i + 5, j, s5)
+            store(second, i + 6, j, s6)
+            store(second, i + 7, j, s7)
+
+
+@jit
+def full_moments(table, responsibilities, means, count, first, second):
+    """Add a block's moments about the means: sums of r, r d and r d d' with d = x - mean.
+
+    `second` is (K, D8, D8), or (1, D8, D8) where all components share one scatter; only its lower triangle
+    is meant (see `mirror`).
+    """
+    n_components, n_rows = responsibilities.shape
+    rows, zeros = _row_scratch(n_rows)
+    d, e = np.empty((2, _CHUNK, table.shape[1]))
+    for k in range(n_components):
+        n_active = _active(responsibilities, k, zeros, rows)
+        for start in range(0, n_active, _CHUNK):
+            n = min(_CHUNK, n_active - start)
+            count[k] += _pick(table, means, responsibilities, k, rows, start, n, d, e)
+            _add_rows(e, n, k, first)
+            _scatter(d, e, n, second[k % second.shape[0]])
+
+
+@jit
+def diagonal_moments(table, responsibilities, means, count, first, second):
+    """Add a block's moments about the means: sums of r, r d and r d^2 with d = x - mean, per feature."""
+    n_components, n_rows = responsibilities.shape
+    rows, zeros = _row_scratch(n_rows)
+    zero = splat(0.0)
+    one = splat(1.0)
+    for k in range(n_components):
+        n_active = _active(responsibilities, k, zeros, rows)
+        for j in range(n_active):
+            count[k] += responsibilities[k, rows[j]]
+        for i in range(0, table.shape[1], 8):
+            mean = load(means, k, i)
+            s1 = load(first, k, i)
+            s2 = load(second, k, i)
+            for j in range(n_active):
+                d = minus(load(table, rows[j], i), mean)
+                e = fma(broadcast(responsibilities, k, rows[j]), d, zero)
+                s1 = fma(one, e, s1)
+                s2 = fma(e, d, s2)
+            store(first, k, i, s1)
+            store(second, k, i, s2)
 
 
 @jit_helper
@@ -177,58 +206,18 @@ def _low_moments(x, responsibilities, k, mean, count, first, second):
 
 @jit
 def low_moments(x, responsibilities, means, count, first, second):
-    """Do as `full_moments`, for at most four features."""
+    """Do as `full_moments`, for at most four features, from the block with the rows in the fastest axis."""
     for k in range(responsibilities.shape[0]):
         _low_moments(x, responsibilities, k, means[k], count, first, second[k % second.shape[0]])
 
 
 @jit
-def full_moments(x, responsibilities, means, count, first, second):
-    """Add a block's moments about the means: sums of r, r d and r d d' with d = x - mean.
-
-    `second` is (K, D4, D4), or (1, D4, D4) where all components share one scatter; only its lower triangle
-    is meant (see `mirror`).
-    """
-    n_components, n_rows = responsibilities.shape
-    depth = x.shape[0]
-    rows = np.empty(n_rows + 8, np.int64)
-    zeros = np.empty((1, n_rows))
-    for b in range(n_rows):
-        zeros[0, b] = 0.0
-    d = np.empty((depth, SCATTER_ROWS))
-    e = np.empty((depth, SCATTER_ROWS))
-    r = np.empty((1, SCATTER_ROWS))
-    zero = splat(0.0)
-    one = splat(1.0)
-    for k in range(n_components):
-        n_active, dense = _active(responsibilities, k, zeros, rows)
-        for start in range(0, n_active, SCATTER_ROWS):
-            n = min(SCATTER_ROWS, n_active - start)
-            count[k] += _gather(x, means[k], responsibilities, k, rows, start, n, dense, d, r)
-            for i in range(depth):
-                s = zero
-                for b in range(0, n, 8):
-                    product = fma(load(d, i, b), load(r, 0, b), zero)
-                    store(e, i, b, product)
-                    s = fma(one, product, s)
-                first[k, i] += total(s)
-            _scatter(d, e, depth, n, second[k % second.shape[0]])
-
-
-def scatter_kernel(depth):
-    """The kernel of first and second moments for so many padded features."""
-    return low_moments if depth == FEATURE_TILE else full_moments
-
-
-@jit
-def label_sums(x, weights, labels, count, total):
+def label_sums(table, weights, labels, count, total):
     """Add weights and weighted rows to the count and total of the component that each row's label names."""
-    n_features, n_rows = x.shape
-    for b in range(n_rows):
+    for b in range(table.shape[0]):
         count[labels[b]] += weights[b]
-    for i in range(n_features):
-        for b in range(n_rows):
-            total[labels[b], i] += weights[b] * x[i, b]
+        for i in range(table.shape[1]):
+            total[labels[b], i] += weights[b] * table[b, i]
 
 
 @jit
@@ -238,33 +227,3 @@ def mirror(second):
         for i in range(second.shape[1]):
             for j in range(i):
                 second[k, j, i] = second[k, i, j]
-
-
-@jit
-def diagonal_moments(x, responsibilities, means, count, first, second):
-    """Add a block's moments about the means: sums of r, r d and r d^2 with d = x - mean, per feature."""
-    n_components, n_rows = responsibilities.shape
-    depth = x.shape[0]
-    rows = np.empty(n_rows + 8, np.int64)
-    zeros = np.empty((1, n_rows))
-    for b in range(n_rows):
-        zeros[0, b] = 0.0
-    d = np.empty((depth, SCATTER_ROWS))
-    r = np.empty((1, SCATTER_ROWS))
-    zero = splat(0.0)
-    one = splat(1.0)
-    for k in range(n_components):
-        n_active, dense = _active(responsibilities, k, zeros, rows)
-        for start in range(0, n_active, SCATTER_ROWS):
-            n = min(SCATTER_ROWS, n_active - start)
-            count[k] += _gather(x, means[k], responsibilities, k, rows, start, n, dense, d, r)
-            for i in range(depth):
-                s1 = zero
-                s2 = zero
-                for b in range(0, n, 8):
-                    y = load(d, i, b)
-                    product = fma(y, load(r, 0, b), zero)
-                    s1 = fma(one, product, s1)
-                    s2 = fma(product, y, s2)
-                first[k, i] += total(s1)
-                second[k, i] += total(s2)

@@ -24,6 +24,10 @@ if DISABLED:
         """Repeat a scalar eight times."""
         return np.full(LANES, scalar)
 
+    def broadcast(array, i, j):
+        """Repeat array[i, j] eight times."""
+        return np.full(LANES, array[i, j])
+
     def fma(x, y, z):
         """Return x * y + z."""
         return x * y + z
@@ -88,6 +92,10 @@ else:
     def _shuffle(builder, vector, lanes):
         return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(_INT, len(lanes)), lanes))
 
+    def _repeated(builder, scalar):
+        empty = ir.Constant(_DOUBLES, ir.Undefined)
+        return _shuffle(builder, builder.insert_element(empty, scalar, ir.Constant(_INT, 0)), [0] * LANES)
+
     @intrinsic
     def load(typingctx, array, i, b):
         """Return array[i, b:b+8] of a C-contiguous float64 array."""
@@ -113,10 +121,20 @@ else:
         """Repeat a scalar eight times."""
 
         def codegen(context, builder, signature, args):
-            empty = ir.Constant(_DOUBLES, ir.Undefined)
-            return _shuffle(builder, builder.insert_element(empty, args[0], ir.Constant(_INT, 0)), [0] * LANES)
+            return _repeated(builder, args[0])
 
         return _vector(types.float64), codegen
+
+    @intrinsic
+    def broadcast(typingctx, array, i, j):
+        """Repeat array[i, j] eight times, for indices that are not negative."""
+
+        def codegen(context, builder, signature, args):
+            struct = context.make_array(signature.args[0])(context, builder, args[0])
+            item = cgutils.get_item_pointer(context, builder, signature.args[0], struct, args[1:], wraparound=False)
+            return _repeated(builder, builder.load(item))
+
+        return _vector(array, types.intp, types.intp), codegen
 
     @intrinsic
     def fma(typingctx, x, y, z):

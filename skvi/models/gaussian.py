@@ -9,7 +9,8 @@ from skvi.families import Moments, NormalGamma, NormalWishart, SphericalNormalGa
 from skvi.families.normal_precision import LOG_2PI
 from skvi.kernels import gaussian as kernels
 from skvi.kernels import moments
-from skvi.kernels.blocks import FEATURE_TILE, padded
+from skvi.kernels.blocks import FEATURE_TILE, TABLE_TILE, padded
+from skvi.models.rows import pad
 
 
 class Messages(NamedTuple):
@@ -22,15 +23,16 @@ class Messages(NamedTuple):
     shared_factor: np.ndarray | None = None  # (D4, D4)
 
 
-def pad(array, n_axes):
-    """Zero-pad the last axes to the kernels' feature tile."""
-    d = array.shape[-1]
-    depth = padded(d, FEATURE_TILE)
-    if depth == d:
-        return np.ascontiguousarray(array)
-    out = np.zeros(array.shape[: array.ndim - n_axes] + (depth,) * n_axes)
-    out[(..., *[slice(d)] * n_axes)] = array
-    return out
+def _pad(array, n_axes):
+    return pad(array, n_axes, FEATURE_TILE)
+
+
+def scatter_moments(block, responsibilities, means, count, first, second):
+    """Add a block's first and second moments, by the kernel that suits its number of features."""
+    if len(block.x) == FEATURE_TILE:
+        moments.low_moments(block.x, responsibilities, means, count, first, second)
+    else:
+        moments.full_moments(block.table, responsibilities, means, count, first, second)
 
 
 class GaussianComponents:
@@ -52,8 +54,9 @@ class GaussianComponents:
         """Log base measure of a row (nats)."""
         return -0.5 * n_features * LOG_2PI
 
-    def empty(self, n_components, depth):
+    def empty(self, n_components, n_features):
         """Zeroed accumulators of count, first and second moments for one task."""
+        depth = padded(n_features, TABLE_TILE)
         second = np.zeros(self._second_shape(n_components, depth))
         return np.zeros(n_components), np.zeros((n_components, depth)), second
 
@@ -68,9 +71,9 @@ class _FullMoments(GaussianComponents):
     def _second_shape(self, n_components, depth):
         return n_components, depth, depth
 
-    def moments(self, x, responsibilities, means, accumulators):
+    def moments(self, block, responsibilities, means, accumulators):
         """Add a block's moments to the accumulators."""
-        moments.scatter_kernel(len(x))(x, responsibilities, means, *accumulators)
+        scatter_moments(block, responsibilities, means, *accumulators)
 
     def _unpad(self, second, d):
         moments.mirror(second)
@@ -81,9 +84,9 @@ class _DiagonalMoments(GaussianComponents):
     def _second_shape(self, n_components, depth):
         return n_components, depth
 
-    def moments(self, x, responsibilities, means, accumulators):
+    def moments(self, block, responsibilities, means, accumulators):
         """Add a block's moments to the accumulators."""
-        moments.diagonal_moments(x, responsibilities, means, *accumulators)
+        moments.diagonal_moments(block.table, responsibilities, means, *accumulators)
 
     def _unpad(self, second, d):
         return second[:, :d]
@@ -113,7 +116,7 @@ class FullComponents(_FullMoments):
     def messages(self, q, log_weights):
         """What the rows hear of q."""
         factors = np.sqrt(q.dof)[:, None, None] * q.precision.inverse_cholesky
-        return Messages(self._constants(q, log_weights), pad(q.mean, 1), pad(factors, 2))
+        return Messages(self._constants(q, log_weights), _pad(q.mean, 1), _pad(factors, 2))
 
     def scores(self, x, messages, out, screen=True):
         """Expected log joint of rows and components, less the base measure."""
@@ -132,7 +135,7 @@ class FullComponents(_FullMoments):
         spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
         factor = q.precision.inverse_cholesky / np.sqrt(spread)[..., None, None]
         log_scale = -np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-        messages = Messages(np.zeros(len(q.mean)), pad(q.mean, 1), pad(factor, 2))
+        messages = Messages(np.zeros(len(q.mean)), _pad(q.mean, 1), _pad(factor, 2))
 
         def log_density(x, out):
             self.scores(x, messages, out, screen=False)
@@ -157,7 +160,7 @@ class TiedComponents(_FullMoments):
         center = q.mean.mean(axis=0)
         means = (q.mean - center) @ factor.T
         ones = np.ones_like(means)
-        return Messages(constants, pad(means, 1), pad(ones, 1), pad(center, 1), pad(factor, 2))
+        return Messages(constants, _pad(means, 1), _pad(ones, 1), _pad(center, 1), _pad(factor, 2))
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""
@@ -199,7 +202,7 @@ class DiagonalComponents(_DiagonalMoments):
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""
-        return Messages(self._constants(q, log_weights), pad(q.mean, 1), pad(q.expected_precision, 1))
+        return Messages(self._constants(q, log_weights), _pad(q.mean, 1), _pad(q.expected_precision, 1))
 
     def predictive(self, q):
         """Product over features of each component's Student-t, as a function of x."""
@@ -224,7 +227,7 @@ class SphericalComponents(_DiagonalMoments):
     def messages(self, q, log_weights):
         """What the rows hear of q."""
         precisions = np.repeat(q.expected_precision[:, None], q.n_features, axis=1)
-        return Messages(self._constants(q, log_weights), pad(q.mean, 1), pad(precisions, 1))
+        return Messages(self._constants(q, log_weights), _pad(q.mean, 1), _pad(precisions, 1))
 
     def _unpad(self, second, d):
         return second[:, :d].sum(axis=1)
@@ -235,7 +238,7 @@ class SphericalComponents(_DiagonalMoments):
         dof = d * q.dof
         squared = q.scale * (q.mean_precision + 1.0) / (q.mean_precision * dof)
         precisions = np.repeat(1.0 / squared[:, None], d, axis=1)
-        messages = Messages(np.zeros(len(q.mean)), pad(q.mean, 1), pad(precisions, 1))
+        messages = Messages(np.zeros(len(q.mean)), _pad(q.mean, 1), _pad(precisions, 1))
 
         def log_density(x, out):
             self.scores(x, messages, out)

@@ -9,9 +9,10 @@ from skvi.engine.blocks import cut
 from skvi.engine.summary import Summary
 from skvi.families import Joint
 from skvi.kernels.assignments import harden, soften
-from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, load_block, padded
+from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, TABLE_TILE, padded
 from skvi.models.base import ConjugateModel
-from skvi.models.gaussian import COMPONENTS, pad
+from skvi.models.gaussian import COMPONENTS
+from skvi.models.rows import kernel_blocks, pad
 from skvi.models.weights import WEIGHTS
 
 # Doubles in a block and its scores: a share of a second-level cache that leaves room for the rest.
@@ -47,8 +48,8 @@ class Mixture(ConjugateModel):
         self.components = components
         self.n_components = n_components
         self.n_features = n_features
-        self._depth = padded(n_features, FEATURE_TILE)
-        rows = min(_BLOCK_DOUBLES // (self._depth + n_components), _MOST_ROWS)
+        width = padded(n_features, FEATURE_TILE) + padded(n_features, TABLE_TILE) + n_components
+        rows = min(_BLOCK_DOUBLES // width, _MOST_ROWS)
         # An odd number of tiles: with a power of two all rows of a block would share a few cache sets.
         self._block_rows = max(rows // (2 * ROW_TILE) * 2 - 1, 1) * ROW_TILE
 
@@ -66,32 +67,25 @@ class Mixture(ConjugateModel):
         q = posterior.components
         return LocalMessages(self.components.messages(q, posterior.weights.expected_log), q.mean)
 
-    def scored_blocks(self, block, score, n_scores=None):
-        """Yield (range, x, weights, scores) for each kernel block of the rows; `score` fills the scores."""
-        width = min(self._block_rows, padded(block.n_rows, ROW_TILE))
-        x = _threads.scratch("x", (self._depth, width))
-        scores = _threads.scratch("scores", (n_scores or self.n_components, width))
-        weights = _threads.scratch("weights", (width,))
-        for start in range(0, block.n_rows, width):
-            stop = min(start + width, block.n_rows)
-            load_block(block.values[start:stop], block.weights[start:stop], x, weights)
-            score(x, scores)
-            yield slice(start, stop), x, weights, scores
+    def _scored_blocks(self, rows, score):
+        """Yield (range, block, scores) for each kernel block of the rows; `score` fills the scores."""
+        for part, block in kernel_blocks(rows, self._block_rows):
+            scores = _threads.scratch("scores", (self.n_components, len(block.weights)))
+            score(block.x, scores)
+            yield part, block, scores
 
     def local_step(self, block, messages):
-        accumulators = self.components.empty(self.n_components, self._depth)
-        means = pad(messages.reference, 1)
-        entropy = weight = 0.0
+        accumulators = self.components.empty(self.n_components, self.n_features)
+        means = pad(messages.reference, 1, TABLE_TILE)
+        entropy = 0.0
 
         def score(x, out):
             self.components.scores(x, messages.components, out)
 
-        for _, x, weights, scores in self.scored_blocks(block, score):
-            row_bounds = _threads.scratch("row_bounds", weights.shape)
-            entropy += soften(scores, weights, row_bounds)
-            self.components.moments(x, scores, means, accumulators)
-        weight = block.weight
-        return self._summary(messages.reference, accumulators, entropy, weight)
+        for _, loaded, scores in self._scored_blocks(block, score):
+            entropy += soften(scores, loaded.weights, _threads.scratch("row_bounds", loaded.weights.shape))
+            self.components.moments(loaded, scores, means, accumulators)
+        return self._summary(messages.reference, accumulators, entropy, block.weight)
 
     def _summary(self, reference, accumulators, entropy, weight):
         moments = self.components.collect(reference, accumulators)
@@ -100,11 +94,11 @@ class Mixture(ConjugateModel):
         return Summary(statistics, entropy + weight * base, weight)
 
     def start_step(self, block, start):
-        accumulators = self.components.empty(self.n_components, self._depth)
-        means = pad(start.reference, 1)
-        for rows, x, weights, scores in self.scored_blocks(block, lambda x, out: None):
-            start.assign(block, rows, x, weights, scores)
-            self.components.moments(x, scores, means, accumulators)
+        accumulators = self.components.empty(self.n_components, self.n_features)
+        means = pad(start.reference, 1, TABLE_TILE)
+        for part, loaded, scores in self._scored_blocks(block, lambda x, out: None):
+            start.assign(block, part, loaded, scores)
+            self.components.moments(loaded, scores, means, accumulators)
         # The entropy of a start is nobody's business: the first sweep replaces the summary.
         return self._summary(start.reference, accumulators, 0.0, block.weight)
 
@@ -114,24 +108,24 @@ class Mixture(ConjugateModel):
         def score(x, scores):
             self.components.scores(x, messages.components, scores)
 
-        for rows, _, weights, scores in self.scored_blocks(block, score):
-            row_bounds = _threads.scratch("row_bounds", weights.shape)
-            soften(scores, weights, row_bounds)
-            n = rows.stop - rows.start
-            yield rows, row_bounds[:n], scores[:, :n].T
+        for part, loaded, scores in self._scored_blocks(block, score):
+            row_bounds = _threads.scratch("row_bounds", loaded.weights.shape)
+            soften(scores, loaded.weights, row_bounds)
+            n = part.stop - part.start
+            yield part, row_bounds[:n], scores[:, :n].T
 
     def row_bounds(self, block, messages):
         """Each row's evidence lower bound (nats)."""
         out = np.empty(block.n_rows)
-        for rows, row_bounds, _ in self._soft_blocks(block, messages):
-            out[rows] = row_bounds
+        for part, row_bounds, _ in self._soft_blocks(block, messages):
+            out[part] = row_bounds
         return out + self.components.log_base_measure(self.n_features)
 
     def responsibilities(self, block, messages):
         """Each row's local posterior over components, shape (n_rows, n_components); rows have weight one."""
         out = np.empty((block.n_rows, self.n_components))
-        for rows, _, responsibilities in self._soft_blocks(block, messages):
-            out[rows] = responsibilities
+        for part, _, responsibilities in self._soft_blocks(block, messages):
+            out[part] = responsibilities
         return out
 
     def labels(self, block, messages):
@@ -141,10 +135,10 @@ class Mixture(ConjugateModel):
         def score(x, scores):
             self.components.scores(x, messages.components, scores)
 
-        for rows, _, weights, scores in self.scored_blocks(block, score):
-            labels = _threads.scratch("labels", weights.shape, np.int64)
-            harden(scores, weights, labels)
-            out[rows] = labels[: rows.stop - rows.start]
+        for part, loaded, scores in self._scored_blocks(block, score):
+            labels = _threads.scratch("labels", loaded.weights.shape, np.int64)
+            harden(scores, loaded.weights, labels)
+            out[part] = labels[: part.stop - part.start]
         return out
 
     def log_predictive(self, block, posterior):
@@ -158,10 +152,10 @@ class Mixture(ConjugateModel):
             log_density(x, scores)
             scores += log_weights
 
-        for rows, _, weights, scores in self.scored_blocks(block, score):
-            row_bounds = _threads.scratch("row_bounds", weights.shape)
-            soften(scores, weights, row_bounds)
-            out[rows] = row_bounds[: rows.stop - rows.start]
+        for part, loaded, scores in self._scored_blocks(block, score):
+            row_bounds = _threads.scratch("row_bounds", loaded.weights.shape)
+            soften(scores, loaded.weights, row_bounds)
+            out[part] = row_bounds[: part.stop - part.start]
         return out
 
     def order_by_mass(self, summary):

@@ -6,8 +6,10 @@ import numpy as np
 
 from skvi import _threads
 from skvi.engine.blocks import cut
-from skvi.kernels.blocks import FEATURE_TILE, load_block, padded
-from skvi.kernels.moments import mirror, scatter_kernel
+from skvi.kernels.blocks import TABLE_TILE
+from skvi.kernels.moments import mirror
+from skvi.models.gaussian import scatter_moments
+from skvi.models.rows import kernel_blocks, pad
 
 #: smallest eigenvalue of a correlation matrix that counts as regular
 SINGULAR = 1e-10
@@ -60,18 +62,13 @@ def _moments(blocks, reference, n_jobs):
     return [sum(values[1:], values[0]) for values in zip(*parts, strict=True)]
 
 
-def _block_moments(block, reference):
+def _block_moments(rows, reference):
     d = len(reference)
-    depth = padded(d, FEATURE_TILE)
-    x = _threads.scratch("x", (depth, _ROWS))
-    weights = _threads.scratch("weights", (_ROWS,))
-    means = np.zeros((1, depth))
-    means[0, :d] = reference
+    means = pad(reference[None], 1, TABLE_TILE)
+    depth = means.shape[1]
     count, first, second = np.zeros(1), np.zeros((1, depth)), np.zeros((1, depth, depth))
-    for start in range(0, block.n_rows, _ROWS):
-        stop = start + _ROWS
-        load_block(block.values[start:stop], block.weights[start:stop], x, weights)
-        scatter_kernel(depth)(x, weights[None], means, count, first, second)
+    for _, block in kernel_blocks(rows, _ROWS):
+        scatter_moments(block, block.weights[None], means, count, first, second)
     mirror(second)
     return count[0], first[0, :d], second[0, :d, :d]
 

@@ -1,8 +1,12 @@
 """Rows of a table with weights: what local steps of row-wise models read."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+
+from skvi import _threads
+from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, TABLE_TILE, load_block, padded
 
 
 @dataclass(frozen=True)
@@ -48,3 +52,37 @@ class Rows:
         """Rows of a table, of weight one where no weights are given."""
         weights = np.ones(len(values)) if weights is None else weights
         return cls(values, weights)
+
+
+class Block(NamedTuple):
+    """Rows as the kernels read them (see `skvi.kernels.blocks`)."""
+
+    x: np.ndarray  # (D4, B)
+    table: np.ndarray  # (B, D8)
+    weights: np.ndarray  # (B,)
+
+
+def kernel_blocks(rows, most_rows):
+    """Yield (range, Block) for consecutive rows, at most so many at a time; a block holds until the next."""
+    d = rows.values.shape[1]
+    width = min(most_rows, padded(rows.n_rows, ROW_TILE))
+    block = Block(
+        _threads.scratch("x", (padded(d, FEATURE_TILE), width)),
+        _threads.scratch("table", (width, padded(d, TABLE_TILE))),
+        _threads.scratch("weights", (width,)),
+    )
+    for start in range(0, rows.n_rows, width):
+        part = slice(start, min(start + width, rows.n_rows))
+        load_block(rows.values[part], rows.weights[part], *block)
+        yield part, block
+
+
+def pad(array, n_axes, tile):
+    """Zero-pad the last axes of an array to a multiple of a tile."""
+    d = array.shape[-1]
+    depth = padded(d, tile)
+    if depth == d:
+        return np.ascontiguousarray(array)
+    out = np.zeros(array.shape[: array.ndim - n_axes] + (depth,) * n_axes)
+    out[(..., *[slice(d)] * n_axes)] = array
+    return out

@@ -12,14 +12,15 @@ import numpy as np
 
 from skvi import _threads
 from skvi.kernels.assignments import harden
-from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, load_block, padded
+from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, TABLE_TILE, load_block, padded
 from skvi.kernels.gaussian import diagonal_scores, project
 from skvi.kernels.moments import label_sums
-from skvi.models.gaussian import pad
+from skvi.models.rows import Block, kernel_blocks, pad
 
 _SAMPLE_DOUBLES = 2**19
 _SAMPLE_ROWS = 8192
 _MOST_SWEEPS = 50
+_KEY_ROWS = 1024
 # Rows that are sorted for each row of a sample: sorting all of a large table would take longer than a sweep.
 _THINNED = 4
 _DIRECTION_SEED = 20260131
@@ -30,11 +31,11 @@ class NearestCenter(NamedTuple):
 
     reference: np.ndarray  # (K, D)
 
-    def assign(self, block, rows, x, weights, out):
+    def assign(self, rows, part, block, out):
         """Set out[k, b] to the row's weight where k is its centre, else zero."""
-        centers = pad(self.reference, 1)
-        diagonal_scores(x, centers, np.ones_like(centers), np.zeros(len(centers)), out)
-        harden(out, weights, _threads.scratch("labels", weights.shape, np.int64))
+        centers = _pad(self.reference)
+        diagonal_scores(block.x, centers, np.ones_like(centers), np.zeros(len(centers)), out)
+        harden(out, block.weights, _threads.scratch("labels", block.weights.shape, np.int64))
 
 
 class GivenResponsibilities(NamedTuple):
@@ -43,13 +44,12 @@ class GivenResponsibilities(NamedTuple):
     reference: np.ndarray  # (K, D)
     responsibilities: np.ndarray  # (N, K)
 
-    def assign(self, block, rows, x, weights, out):
+    def assign(self, rows, part, block, out):
         """Set out[k, b] to the row's weight times its responsibility."""
-        positions = block.positions
-        chosen = self.responsibilities[positions][rows]
+        chosen = self.responsibilities[rows.positions][part]
         out[:] = 0.0
         out[:, : len(chosen)] = chosen.T
-        out *= weights
+        out *= block.weights
 
 
 class RandomResponsibilities(NamedTuple):
@@ -58,16 +58,20 @@ class RandomResponsibilities(NamedTuple):
     reference: np.ndarray  # (K, D)
     seed: int
 
-    def assign(self, block, rows, x, weights, out):
+    def assign(self, rows, part, block, out):
         """Set out[k, b] to the row's weight times a random responsibility."""
-        hashed = np.full(x.shape[1], self.seed, dtype=np.uint64)
-        for feature in x + 0.0:  # which turns -0.0 into 0.0
+        hashed = np.full(block.x.shape[1], self.seed, dtype=np.uint64)
+        for feature in block.x + 0.0:  # which turns -0.0 into 0.0
             hashed = _scrambled(hashed + feature.view(np.uint64))
         steps = np.array([k * _GOLDEN % 2**64 for k in range(1, len(out) + 1)], dtype=np.uint64)
         bits = _scrambled(hashed + steps[:, None])
         # Half a step up, so that no responsibility is zero.
         uniform = ((bits >> np.uint64(12)).astype(float) + 0.5) * 2.0**-52
-        out[:] = weights * (uniform / uniform.sum(axis=0))
+        out[:] = block.weights * (uniform / uniform.sum(axis=0))
+
+
+def _pad(array):
+    return pad(array, 1, FEATURE_TILE)
 
 
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -83,20 +87,15 @@ def _scrambled(bits):
 def row_keys(rows, description):
     """Project each row on one fixed random direction, in units of the columns' deviations, shape (n_rows,)."""
     d = rows.values.shape[1]
-    depth = padded(d, FEATURE_TILE)
-    width = max(_SAMPLE_DOUBLES // depth // ROW_TILE, 1) * ROW_TILE
-    width = min(width, padded(rows.n_rows, ROW_TILE), _SAMPLE_ROWS)
     deviations = np.sqrt(np.diag(description.scatter) / description.count)
     weights = np.random.default_rng(_DIRECTION_SEED).standard_normal(d)
     direction = np.divide(weights, deviations, out=np.zeros(d), where=deviations > 0.0)
-    center, direction = pad(np.stack([description.mean, direction]), 1)
-    x, out, ignored = np.empty((depth, width)), np.empty(width), np.empty(width)
+    center, direction = _pad(np.stack([description.mean, direction]))
     keys = np.empty(rows.n_rows)
-    for start in range(0, rows.n_rows, width):
-        values = rows.values[start : start + width]
-        load_block(values, rows.weights[start : start + width], x, ignored)
-        project(x, center, direction, out)
-        keys[start : start + width] = out[: len(values)]
+    for part, block in kernel_blocks(rows, _KEY_ROWS):
+        out = _threads.scratch("keys", block.weights.shape)
+        project(block.x, center, direction, out)
+        keys[part] = out[: part.stop - part.start]
     return keys
 
 
@@ -159,15 +158,16 @@ class Sample:
             weights = repeats * (mass[-1] / most)
         self.values = np.asarray(rows.values[order[firsts[chosen]]], dtype=float)
         self.weights = weights
-        shape = padded(d, FEATURE_TILE), padded(len(chosen), ROW_TILE)
-        self.block, self.block_weights = np.empty(shape), np.empty(shape[1])
-        load_block(self.values, self.weights, self.block, self.block_weights)
+        width = padded(len(chosen), ROW_TILE)
+        x, table = np.empty((padded(d, FEATURE_TILE), width)), np.empty((width, padded(d, TABLE_TILE)))
+        self.block = Block(x, table, np.empty(width))
+        load_block(self.values, self.weights, *self.block)
 
     def squared_distances(self, points):
         """Squared distances from points to all rows, shape (n_points, n_rows)."""
-        centers = pad(points, 1)
-        out = np.empty((len(points), self.block.shape[1]))
-        diagonal_scores(self.block, centers, np.full_like(centers, 2.0), np.zeros(len(points)), out)
+        centers = _pad(points)
+        out = np.empty((len(points), len(self.block.weights)))
+        diagonal_scores(self.block.x, centers, np.full_like(centers, 2.0), np.zeros(len(points)), out)
         return -out[:, : len(self.values)]
 
     def draw(self, n, rng):
@@ -205,18 +205,18 @@ class Sample:
         """Lloyd's algorithm from a k-means++ start."""
         centers = self.spread_out(n, rng)
         d = centers.shape[1]
-        scores = np.empty((n, self.block.shape[1]))
-        labels = np.empty(self.block.shape[1], np.int64)
+        scores = np.empty((n, len(self.block.weights)))
+        labels = np.empty(len(self.block.weights), np.int64)
         previous = np.full_like(labels, -1)
         for _ in range(_MOST_SWEEPS):
-            points = pad(centers, 1)
-            diagonal_scores(self.block, points, np.ones_like(points), np.zeros(n), scores)
-            harden(scores, self.block_weights, labels)
+            points = _pad(centers)
+            diagonal_scores(self.block.x, points, np.ones_like(points), np.zeros(n), scores)
+            harden(scores, self.block.weights, labels)
             if (labels == previous).all():
                 break
             previous[:] = labels
-            count, total = np.zeros(n), np.zeros_like(points)
-            label_sums(self.block, self.block_weights, labels, count, total)
+            count, total = np.zeros(n), np.zeros((n, self.block.table.shape[1]))
+            label_sums(self.block.table, self.block.weights, labels, count, total)
             # A centre that lost all its rows stays where it is.
             kept = count > 0.0
             centers = np.where(kept[:, None], total[:, :d] / np.where(kept, count, 1.0)[:, None], centers)

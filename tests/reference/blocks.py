@@ -1,9 +1,10 @@
 """Twins of `skvi.kernels.blocks`."""
 
 
-def load_block(rows, weights, block, block_weights):
+def load_block(rows, weights, x, table, block_weights):
     n, d = rows.shape
-    block[:] = 0.0
-    block[:d, :n] = rows.T
-    block_weights[:] = 0.0
+    for array in (x, table, block_weights):
+        array[:] = 0.0
+    x[:d, :n] = rows.T
+    table[:n, :d] = rows
     block_weights[:n] = weights

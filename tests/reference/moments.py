@@ -3,33 +3,37 @@
 import numpy as np
 
 
-def full_moments(x, responsibilities, means, count, first, second):
+def full_moments(table, responsibilities, means, count, first, second):
     """Fills whole matrices; only their lower triangles are meant."""
     for k in range(len(means)):
-        d = x - means[k][:, None]
+        d = table - means[k]
         count[k] += responsibilities[k].sum()
-        first[k] += d @ responsibilities[k]
-        second[k % len(second)] += (responsibilities[k] * d) @ d.T
+        first[k] += responsibilities[k] @ d
+        second[k % len(second)] += (responsibilities[k] * d.T) @ d
 
 
 def low_moments(x, responsibilities, means, count, first, second):
-    full_moments(x, responsibilities, means, count, first, second)
+    for k in range(len(means)):
+        d = x.T - means[k, :4]
+        count[k] += responsibilities[k].sum()
+        first[k, :4] += responsibilities[k] @ d
+        second[k % len(second), :4, :4] += (responsibilities[k] * d.T) @ d
 
 
-def label_sums(x, weights, labels, count, total):
-    for column, weight, label in zip(x.T, weights, labels, strict=True):
+def diagonal_moments(table, responsibilities, means, count, first, second):
+    for k in range(len(means)):
+        d = table - means[k]
+        count[k] += responsibilities[k].sum()
+        first[k] += responsibilities[k] @ d
+        second[k] += responsibilities[k] @ d**2
+
+
+def label_sums(table, weights, labels, count, total):
+    for row, weight, label in zip(table, weights, labels, strict=True):
         count[label] += weight
-        total[label] += weight * column
+        total[label] += weight * row
 
 
 def mirror(second):
     lower = np.tril(second)
     second[:] = lower + np.swapaxes(np.tril(second, -1), 1, 2)
-
-
-def diagonal_moments(x, responsibilities, means, count, first, second):
-    for k in range(len(means)):
-        d = x - means[k][:, None]
-        count[k] += responsibilities[k].sum()
-        first[k] += d @ responsibilities[k]
-        second[k] += d**2 @ responsibilities[k]
