@@ -1,0 +1,50 @@
+"""Timing in turns: on a machine that others use too, only what ran side by side can be compared."""
+
+import gc
+import time
+from contextlib import contextmanager
+
+
+def seconds(call):
+    """Time one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+@contextmanager
+def _no_collection():
+    """Keep the garbage collector out of the figures."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def in_turns(turns, *, least=3, most=7, budget=3.0):
+    """Let contestants take turns, A B A B, until the budget is used up.
+
+    Parameters
+    ----------
+    turns : dict of name to callable
+        Each call is one turn and returns its seconds.
+    least, most : int
+        Bounds of the number of rounds.
+    budget : float
+        Seconds after which no further round begins, once there were enough.
+
+    Returns
+    -------
+    dict of name to list of seconds, one per round
+    """
+    taken = {name: [] for name in turns}
+    start = time.perf_counter()
+    with _no_collection():
+        for number in range(most):
+            if number >= least and time.perf_counter() - start > budget:
+                break
+            for name, turn in turns.items():
+                taken[name].append(turn())
+    return taken
