@@ -132,13 +132,24 @@ def diagonal_moments(table, responsibilities, means, count, first, second):
             mean = load(means, k, i)
             s1 = load(first, k, i)
             s2 = load(second, k, i)
-            for j in range(n_active):
+            t1 = zero
+            t2 = zero
+            for j in range(0, n_active - 1, 2):
                 d = minus(load(table, rows[j], i), mean)
                 e = fma(broadcast(responsibilities, k, rows[j]), d, zero)
                 s1 = fma(one, e, s1)
                 s2 = fma(e, d, s2)
-            store(first, k, i, s1)
-            store(second, k, i, s2)
+                d = minus(load(table, rows[j + 1], i), mean)
+                e = fma(broadcast(responsibilities, k, rows[j + 1]), d, zero)
+                t1 = fma(one, e, t1)
+                t2 = fma(e, d, t2)
+            if n_active % 2 == 1:
+                d = minus(load(table, rows[n_active - 1], i), mean)
+                e = fma(broadcast(responsibilities, k, rows[n_active - 1]), d, zero)
+                s1 = fma(one, e, s1)
+                s2 = fma(e, d, s2)
+            store(first, k, i, fma(one, s1, t1))
+            store(second, k, i, fma(one, s2, t2))
 
 
 @jit_helper

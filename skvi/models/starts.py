@@ -20,6 +20,7 @@ from skvi.models.rows import Block, kernel_blocks, pad
 _SAMPLE_DOUBLES = 2**19
 _SAMPLE_ROWS = 8192
 _MOST_SWEEPS = 50
+_TRIES = 4
 _KEY_ROWS = 1024
 # Rows that are sorted for each row of a sample: sorting all of a large table would take longer than a sweep.
 _THINNED = 4
@@ -202,8 +203,14 @@ class Sample:
         return np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(masses) - 1)
 
     def k_means(self, n, rng):
-        """Lloyd's algorithm from a k-means++ start."""
-        centers = self.spread_out(n, rng)
+        """The best of a few runs of Lloyd's algorithm, by the sum of squared distances."""
+        runs = [self._lloyd(self.spread_out(n, rng)) for _ in range(_TRIES if n > 1 else 1)]
+        squares = [self.weights @ self.squared_distances(centers).min(axis=0) for centers in runs]
+        return runs[int(np.argmin(squares))]
+
+    def _lloyd(self, centers):
+        """Move each centre to the mean of the rows nearest to it until none changes hands."""
+        n = len(centers)
         d = centers.shape[1]
         scores = np.empty((n, len(self.block.weights)))
         labels = np.empty(len(self.block.weights), np.int64)
