@@ -156,11 +156,12 @@ def check_load_block(rows, n_features, n_rows):
     weights = np.random.default_rng(0).uniform(size=n_rows)
     width = blocks.padded(n_rows, blocks.ROW_TILE) + blocks.ROW_TILE
     depth, columns = (blocks.padded(n_features, tile) for tile in (blocks.FEATURE_TILE, blocks.TABLE_TILE))
-    outputs = [np.full(shape, np.nan) for shape in [(depth, width), (width, columns), (width,)]]
-    got = written(blocks.load_block, (rows, weights), outputs)
-    expected = written(plain_blocks.load_block, (rows, weights), outputs)
-    for one, other in zip(got[1:], expected[1:], strict=True):
-        assert_array_equal(one, other)
+    for table in [(width, columns), (width, 0)]:
+        outputs = [np.full(shape, np.nan) for shape in [(depth, width), table, (width,)]]
+        got = written(blocks.load_block, (rows, weights), outputs)
+        expected = written(plain_blocks.load_block, (rows, weights), outputs)
+        for one, other in zip(got[1:], expected[1:], strict=True):
+            assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize(("n_features", "n_rows"), [*SHAPES, (3, 0)])

@@ -6,7 +6,7 @@ eight features do in moments, and single rows can be picked out. Features are pa
 to a multiple of 32, with zeros in both and in the weights.
 """
 
-from skvi._numba import jit
+from skvi._numba import jit, jit_helper
 
 FEATURE_TILE = 4
 TABLE_TILE = 8
@@ -18,21 +18,41 @@ def padded(n, tile):
     return -(-n // tile) * tile
 
 
-@jit
-def load_block(rows, weights, x, table, block_weights):
-    """Set x[:D, :n] = rows.T, table[:n, :D] = rows and block_weights[:n] = weights; the rest becomes zero."""
+@jit_helper
+def _fill(rows, table):
+    """Set table[:n, :D] = rows; the rest becomes zero."""
     n, d = rows.shape
     for b in range(n):
-        block_weights[b] = weights[b]
         for i in range(d):
             table[b, i] = rows[b, i]
         for i in range(d, table.shape[1]):
             table[b, i] = 0.0
     for b in range(n, table.shape[0]):
-        block_weights[b] = 0.0
         for i in range(table.shape[1]):
             table[b, i] = 0.0
-    for start in range(0, x.shape[1], 8):
-        for i in range(x.shape[0]):
-            for b in range(start, start + 8):
-                x[i, b] = table[b, i]
+
+
+@jit_helper
+def _transpose(rows, x):
+    """Set x[:D, :n] = rows.T by tiles of eight rows; the rest becomes zero."""
+    n, d = rows.shape
+    for start in range(0, n, 8):
+        for i in range(d):
+            for b in range(start, min(start + 8, n)):
+                x[i, b] = rows[b, i]
+    for i in range(x.shape[0]):
+        for b in range(n if i < d else 0, x.shape[1]):
+            x[i, b] = 0.0
+
+
+@jit
+def load_block(rows, weights, x, table, block_weights):
+    """Set x[:D, :n] = rows.T, table[:n, :D] = rows and block_weights[:n] = weights; the rest becomes zero.
+
+    A table without columns is left out.
+    """
+    for b in range(x.shape[1]):
+        block_weights[b] = weights[b] if b < rows.shape[0] else 0.0
+    _transpose(rows, x)
+    if table.shape[1]:
+        _fill(rows, table)

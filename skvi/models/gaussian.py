@@ -27,6 +27,11 @@ def _pad(array, n_axes):
     return pad(array, n_axes, FEATURE_TILE)
 
 
+def scatter_needs_table(n_features):
+    """Whether `scatter_moments` reads a block's table."""
+    return n_features > FEATURE_TILE
+
+
 def scatter_moments(block, responsibilities, means, count, first, second):
     """Add a block's first and second moments, by the kernel that suits its number of features."""
     if len(block.x) == FEATURE_TILE:
@@ -68,6 +73,10 @@ class GaussianComponents:
 
 
 class _FullMoments(GaussianComponents):
+    def needs_table(self, n_features):
+        """Whether moments read a block's table."""
+        return scatter_needs_table(n_features)
+
     def _second_shape(self, n_components, depth):
         return n_components, depth, depth
 
@@ -81,6 +90,10 @@ class _FullMoments(GaussianComponents):
 
 
 class _DiagonalMoments(GaussianComponents):
+    def needs_table(self, n_features):
+        """Whether moments read a block's table."""
+        return True
+
     def _second_shape(self, n_components, depth):
         return n_components, depth
 

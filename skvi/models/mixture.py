@@ -48,6 +48,7 @@ class Mixture(ConjugateModel):
         self.components = components
         self.n_components = n_components
         self.n_features = n_features
+        self._with_table = components.needs_table(n_features)
         width = padded(n_features, FEATURE_TILE) + padded(n_features, TABLE_TILE) + n_components
         rows = min(_BLOCK_DOUBLES // width, _MOST_ROWS)
         # An odd number of tiles: with a power of two all rows of a block would share a few cache sets.
@@ -67,9 +68,9 @@ class Mixture(ConjugateModel):
         q = posterior.components
         return LocalMessages(self.components.messages(q, posterior.weights.expected_log), q.mean)
 
-    def _scored_blocks(self, rows, score):
+    def _scored_blocks(self, rows, score, with_table=False):
         """Yield (range, block, scores) for each kernel block of the rows; `score` fills the scores."""
-        for part, block in kernel_blocks(rows, self._block_rows):
+        for part, block in kernel_blocks(rows, self._block_rows, with_table):
             scores = _threads.scratch("scores", (self.n_components, len(block.weights)))
             score(block.x, scores)
             yield part, block, scores
@@ -82,7 +83,7 @@ class Mixture(ConjugateModel):
         def score(x, out):
             self.components.scores(x, messages.components, out)
 
-        for _, loaded, scores in self._scored_blocks(block, score):
+        for _, loaded, scores in self._scored_blocks(block, score, self._with_table):
             entropy += soften(scores, loaded.weights, _threads.scratch("row_bounds", loaded.weights.shape))
             self.components.moments(loaded, scores, means, accumulators)
         return self._summary(messages.reference, accumulators, entropy, block.weight)
@@ -96,7 +97,7 @@ class Mixture(ConjugateModel):
     def start_step(self, block, start):
         accumulators = self.components.empty(self.n_components, self.n_features)
         means = pad(start.reference, 1, TABLE_TILE)
-        for part, loaded, scores in self._scored_blocks(block, lambda x, out: None):
+        for part, loaded, scores in self._scored_blocks(block, lambda x, out: None, self._with_table):
             start.assign(block, part, loaded, scores)
             self.components.moments(loaded, scores, means, accumulators)
         # The entropy of a start is nobody's business: the first sweep replaces the summary.

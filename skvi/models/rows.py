@@ -58,17 +58,17 @@ class Block(NamedTuple):
     """Rows as the kernels read them (see `skvi.kernels.blocks`)."""
 
     x: np.ndarray  # (D4, B)
-    table: np.ndarray  # (B, D8)
+    table: np.ndarray  # (B, D8), or (B, 0) where nobody reads it
     weights: np.ndarray  # (B,)
 
 
-def kernel_blocks(rows, most_rows):
+def kernel_blocks(rows, most_rows, with_table=True):
     """Yield (range, Block) for consecutive rows, at most so many at a time; a block holds until the next."""
     d = rows.values.shape[1]
     width = min(most_rows, padded(rows.n_rows, ROW_TILE))
     block = Block(
         _threads.scratch("x", (padded(d, FEATURE_TILE), width)),
-        _threads.scratch("table", (width, padded(d, TABLE_TILE))),
+        _threads.scratch("table", (width, padded(d, TABLE_TILE) if with_table else 0)),
         _threads.scratch("weights", (width,)),
     )
     for start in range(0, rows.n_rows, width):

@@ -93,7 +93,7 @@ def row_keys(rows, description):
     direction = np.divide(weights, deviations, out=np.zeros(d), where=deviations > 0.0)
     center, direction = _pad(np.stack([description.mean, direction]))
     keys = np.empty(rows.n_rows)
-    for part, block in kernel_blocks(rows, _KEY_ROWS):
+    for part, block in kernel_blocks(rows, _KEY_ROWS, with_table=False):
         out = _threads.scratch("keys", block.weights.shape)
         project(block.x, center, direction, out)
         keys[part] = out[: part.stop - part.start]

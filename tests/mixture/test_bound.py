@@ -155,7 +155,9 @@ def test_memoized_and_batch_share_fixed_points(form, weights):
 @pytest.mark.parametrize("weights", ["dirichlet_distribution", "dirichlet_process"])
 def test_shift_and_scale_change_only_what_they_should(form, weights):
     X, _ = blobs(300, 3, spread=6.0)
-    settings = dict(covariance_type=form, weight_concentration_prior_type=weights, random_state=0)
+    settings = dict(
+        covariance_type=form, weight_concentration_prior_type=weights, tol=1e-10, max_iter=5000, random_state=0
+    )
     plain = VariationalGaussianMixture(5, **settings).fit(X)
     moved = VariationalGaussianMixture(5, **settings).fit(1e-3 * X + 1e6)
     scaled = VariationalGaussianMixture(5, **settings).fit(1e-3 * X)

@@ -6,5 +6,6 @@ def load_block(rows, weights, x, table, block_weights):
     for array in (x, table, block_weights):
         array[:] = 0.0
     x[:d, :n] = rows.T
-    table[:n, :d] = rows
+    if table.shape[1]:
+        table[:n, :d] = rows
     block_weights[:n] = weights
