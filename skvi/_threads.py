@@ -49,6 +49,8 @@ def effective_n_jobs(n_jobs):
     None is all cores this process may use, but one inside a worker of joblib, where the cores are taken;
     negative numbers count back from the cores, -1 being all of them.
     """
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0: give None or -1 for all cores, or a positive number of threads")
     if n_jobs is None:
         backend, _ = get_active_backend()
         return 1 if getattr(backend, "nesting_level", 0) else _n_cores(os.getpid())

@@ -16,7 +16,8 @@ from skvi.engine.loop import Restart, Result, run
 from skvi.engine.monitor import Monitor
 from skvi.engine.schedules import Batch, Memoized, Online
 
-_ONLINE_ROWS = 1024
+_LARGEST = 1e100
+_BATCH_ROWS = 1024
 _MEMOIZED_BATCHES = 20
 _DOC_TEMPLATE = "https://skvi.readthedocs.io/en/stable/{estimator_module}.html#{estimator_name}"
 
@@ -29,9 +30,13 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _validate_rows(self, X, *, reset):
         """Check X and return it as a real table, without a copy where it is one already."""
-        return validate_data(
-            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_min_samples=1, accept_large_sparse=False
-        )
+        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+        largest = max(float(X.max()), -float(X.min()))
+        if largest > _LARGEST:
+            raise ValueError(
+                f"X holds a number of magnitude {largest:.3g}: squares beyond {_LARGEST:g} overflow; scale it"
+            )
+        return X
 
     def _validate_weights(self, sample_weight, X):
         """Check weights and return them as float64, ones where there are none."""
@@ -132,10 +137,10 @@ class ConjugateEstimator(VariationalEstimator):
             return Batch(model, prior, rows, **shared)
         shared["rng"] = random_state
         if self.learning_method == "memoized":
-            size = self.batch_size or max(_ONLINE_ROWS, -(-rows.n_rows // _MEMOIZED_BATCHES))
+            size = self.batch_size or max(_BATCH_ROWS, -(-rows.n_rows // _MEMOIZED_BATCHES))
             return Memoized(model, prior, rows, batch_size=size, **shared)
         steps = {"decay": self.learning_decay, "offset": self.learning_offset}
-        return Online(model, prior, rows, batch_size=self.batch_size or _ONLINE_ROWS, **steps, **shared)
+        return Online(model, prior, rows, batch_size=self.batch_size or _BATCH_ROWS, **steps, **shared)
 
     def _run(self, schedule, starts, X, sort):
         """Run the engine from the starts; tell callbacks of each sweep, and users where it did not converge."""
@@ -146,18 +151,30 @@ class ConjugateEstimator(VariationalEstimator):
         weight = schedule.whole_weight
         restarts = [Restart(Monitor(self.tol * weight, schedule.patience)) for _ in starts]
         observer = SweepObserver(self, X, self.max_iter, state)
-        schedule.start(restarts, starts)
-        result = run(schedule, restarts, max_iter=self.max_iter, sort=sort, observer=observer)
+        try:
+            schedule.start(restarts, starts)
+            result = run(schedule, restarts, max_iter=self.max_iter, sort=sort, observer=observer)
+        except (np.linalg.LinAlgError, FloatingPointError) as error:
+            raise ValueError(
+                f"{type(self).__name__} met numbers beyond float64 ({error}): X or the prior spans too many orders "
+                "of magnitude; scale the features, or give a prior on their scale"
+            ) from error
         observer.close()
         if not (result.converged or result.stopped):
             warnings.warn(
-                f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations: the last one gained "
-                f"{result.best.monitor.gain / weight:.3g} nats per row, above tol={self.tol:g}. Raise max_iter or "
-                "tol, or scale the features.",
+                f"{type(self).__name__} did not converge in max_iter={self.max_iter} iterations: "
+                f"{self._last_gain(result.best.monitor, weight)} at tol={self.tol:g}. Raise max_iter or tol, or "
+                "scale the features.",
                 ConvergenceWarning,
                 stacklevel=5,
             )
         return result
+
+    @staticmethod
+    def _last_gain(monitor, weight):
+        if not np.isfinite(monitor.gain):
+            return "a gain takes two of them"
+        return f"the last one gained {monitor.gain / weight:.3g} nats per row"
 
     def _stream(self, model, prior, rows, starts, X, first):
         """Take in rows on top of those seen: exactly, or by one step as a sample of total_samples rows."""

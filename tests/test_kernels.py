@@ -154,6 +154,7 @@ LAYOUTS = {
 
 def check_load_block(rows, n_features, n_rows):
     weights = np.random.default_rng(0).uniform(size=n_rows)
+    weights[1::4] = 0.0
     width = blocks.padded(n_rows, blocks.ROW_TILE) + blocks.ROW_TILE
     depth, columns = (blocks.padded(n_features, tile) for tile in (blocks.FEATURE_TILE, blocks.TABLE_TILE))
     for table in [(width, columns), (width, 0)]:

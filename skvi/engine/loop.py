@@ -22,6 +22,8 @@ class Restart:
         What the posterior was made from, in batch.
     rate : float
         How far batch sweeps go beyond the summary; 1 is not beyond.
+    leapt : bool
+        Whether the posterior lies beyond a summary.
     memory : list of Summary
         Memoized summaries of the mini-batches.
     steps : int
@@ -34,6 +36,7 @@ class Restart:
     bound: float = -float("inf")
     base: object = None
     rate: float = 1.0
+    leapt: bool = False
     memory: list = field(default_factory=list)
     steps: int = 0
 
@@ -86,7 +89,6 @@ def run(schedule, restarts, *, max_iter, sort=True, observer=None):
     schedule.finish(restarts)
     best = max(restarts, key=lambda restart: restart.bound)
     bounds = [restart.bound for restart in restarts]
-    if sort:
-        schedule.relabel(best)
+    schedule.settle(best, sort)
     best.monitor.close(best.bound)
     return Result(best, bounds, n_iters[restarts.index(best)], best.monitor.converged, stopped)

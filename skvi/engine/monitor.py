@@ -9,7 +9,7 @@ class Monitor:
     Parameters
     ----------
     threshold : float
-        Gain in nats below which a sweep counts as idle: tol times the sum of weights.
+        Gain in nats up to which a sweep counts as idle: tol times the sum of weights.
     patience : int
         Idle sweeps in a row that mean convergence: one for exact bounds, more for noisy ones.
     """
@@ -36,12 +36,9 @@ class Monitor:
             Where the bound is not finite.
         """
         if not math.isfinite(bound):
-            raise FloatingPointError(
-                f"the evidence lower bound became {bound} in iteration {len(self.bounds) + 1}: the data or the "
-                "prior span more orders of magnitude than float64 holds; scale the features first"
-            )
+            raise FloatingPointError(f"the evidence lower bound became {bound} in iteration {len(self.bounds) + 1}")
         self.gain = bound - self._best
-        self._idle = self._idle + 1 if self.gain < self.threshold else 0
+        self._idle = self._idle + 1 if self.gain <= self.threshold else 0
         self._best = max(self._best, bound)
         self.bounds.append(bound)
 

@@ -7,7 +7,6 @@ model never knows which schedule runs.
 import numpy as np
 
 from skvi import _threads
-from skvi.engine.summary import total
 from skvi.families import Joint
 
 
@@ -18,7 +17,7 @@ class Schedule:
     ----------
     model : ConjugateModel
     prior : Joint
-    data : rows with `take`, `weight`
+    data : rows with `take`, `weight` and `weights`
     n_jobs : int
         Number of threads; it changes no bit of a result.
     reorder : bool
@@ -57,7 +56,7 @@ class Schedule:
         tasks = [lambda s=step, m=message, b=block: s(b, m) for step, message in steps for block in blocks]
         results = _threads.run(tasks, self.n_jobs)
         n = len(blocks)
-        return [total(results[i * n : (i + 1) * n]) for i in range(len(steps))]
+        return [self.model.total(results[i * n : (i + 1) * n]) for i in range(len(steps))]
 
     def start(self, restarts, starts):
         """Give every restart its first summary and posterior, from one start each."""
@@ -89,9 +88,9 @@ class Schedule:
         """End with a local step at the final posterior."""
         self.refresh(restarts)
 
-    def relabel(self, restart):
-        """Sort the components by mass, and take the local step of the relabelled posterior."""
-        order = self.model.order_by_mass(restart.summary)
+    def settle(self, restart, sort):
+        """Sort the components by mass where asked for; end with the local step of the final posterior."""
+        order = self.model.order_by_posterior_mass(restart.posterior, self.prior) if sort else None
         if order is not None:
             restart.posterior = self.model.permuted_posterior(restart.posterior, order, self.prior)
             self.refresh([restart])
@@ -141,13 +140,23 @@ class Batch(Schedule):
             leap = restart.rate * target + (1.0 - restart.rate) * restart.base
             posterior = self.model.global_step(self.prior, leap)
             if posterior.proper:
-                restart.base, restart.posterior = leap, posterior
+                restart.base, restart.posterior, restart.leapt = leap, posterior, True
                 return
             restart.rate = 1.0
         restart.base, restart.posterior = target, self.model.global_step(self.prior, target)
+        restart.leapt = False
 
     def finish(self, restarts):
         """A sweep has ended with a local step already."""
+
+    def settle(self, restart, sort):
+        """Sort, and end with a plain step: a leap leaves parameters that are no prior plus statistics."""
+        order = self.model.order_by_mass(restart.summary) if sort else None
+        if order is not None:
+            restart.summary = self.model.permuted_summary(restart.summary, order)
+        if order is not None or restart.leapt:
+            restart.posterior = self.model.global_step(self.prior, restart.summary)
+            self.refresh([restart])
 
 
 class _MiniBatches(Schedule):
@@ -155,9 +164,9 @@ class _MiniBatches(Schedule):
 
     def __init__(self, *args, batch_size, rng, **kwargs):
         super().__init__(*args, **kwargs)
-        n_rows = self.data.n_rows
-        n_batches = max(1, -(-n_rows // batch_size))
-        self.batches = np.array_split(rng.permutation(n_rows), n_batches)
+        used = np.flatnonzero(self.data.weights)
+        n_batches = max(1, -(-len(used) // batch_size))
+        self.batches = np.array_split(rng.permutation(used), n_batches)
         self.rng = rng
 
     def batch_blocks(self, number):
@@ -172,6 +181,14 @@ class Memoized(_MiniBatches):
     once a lap, so that rounding does not pile up.
     """
 
+    def __init__(self, model, *args, **kwargs):
+        if not model.bound_holds_always:
+            raise ValueError(
+                'learning_method="memoized" needs a bound that holds at any moment, and that of this model holds only '
+                'right after a local step: take "batch" or "online"'
+            )
+        super().__init__(model, *args, **kwargs)
+
     def start(self, restarts, starts):
         for restart in restarts:
             restart.memory = []
@@ -184,7 +201,7 @@ class Memoized(_MiniBatches):
     def _resum(self, restarts):
         for restart in restarts:
             # The last visited comes first: its reference is the freshest, and the sum takes it over.
-            restart.summary = total(restart.memory[::-1])
+            restart.summary = self.model.total(restart.memory[::-1])
             restart.posterior = self.model.global_step(self.prior, restart.summary)
 
     def sweep(self, restarts):
@@ -194,6 +211,9 @@ class Memoized(_MiniBatches):
                 restart.summary = restart.summary - restart.memory[number] + summary
                 restart.memory[number] = summary
                 restart.posterior = self.model.global_step(self.prior, restart.summary)
+                if not restart.posterior.proper:
+                    # Differences of large sums have cancelled.
+                    self._resum([restart])
         for restart in restarts if self.reorder else ():
             order = self.model.order_by_mass(restart.summary)
             if order is not None:

@@ -9,6 +9,9 @@ from skvi.families.base import Family, lazy, tail_probabilities
 class Dirichlet(Family):
     """Dirichlet distribution over probability vectors, density proportional to prod_k theta_k^(a_k - 1).
 
+    The base measure is prod_k theta_k^-1, so that the natural parameters are the concentrations themselves:
+    less one they would lose the digits of sparse ones.
+
     Parameters
     ----------
     concentration : ndarray of shape (..., n_components), positive
@@ -18,10 +21,16 @@ class Dirichlet(Family):
         self.concentration = concentration
 
     def natural(self, origin=None):
-        return (self.concentration - 1.0,)
+        return (self.concentration,)
 
     def from_natural(self, natural, origin=None):
-        return Dirichlet(natural[0] + 1.0)
+        return Dirichlet(natural[0])
+
+    def log_prob(self, theta):
+        return super().log_prob(theta) - float(np.log(theta).sum())
+
+    def entropy(self):
+        return super().entropy() + float(self.expected_log.sum())
 
     @property
     def proper(self):

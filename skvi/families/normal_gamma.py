@@ -38,6 +38,9 @@ class NormalGamma(NormalPrecision):
         """Turn white noise into noise of the given precisions."""
         return noise / np.sqrt(precision)
 
+    def student_noise(self, k, n, rng):
+        return rng.standard_t(self.dof[k], (n, self.n_features)) * np.sqrt(self.scale[k] / self.dof[k])
+
     def sufficient_statistics(self, mean, precision, origin=None):
         offset = mean - origin
         pull = precision * offset
@@ -77,6 +80,10 @@ class SphericalNormalGamma(NormalPrecision):
     def colored(self, noise, precision):
         """Turn white noise into noise of the given precisions."""
         return noise / np.sqrt(precision)[..., None]
+
+    def student_noise(self, k, n, rng):
+        chi = rng.chisquare(self.n_features * self.dof[k], (n, 1))
+        return rng.standard_normal((n, self.n_features)) * np.sqrt(self.scale[k] / chi)
 
     def sufficient_statistics(self, mean, precision, origin=None):
         offset = mean - origin

@@ -156,12 +156,15 @@ class NormalPrecision(Family):
     def sample_rows(self, labels, rng):
         """Draw one row for each label from the component's Student-t, shape (n_labels, n_features)."""
         out = np.empty((len(labels), self.n_features))
+        spread = 1.0 + 1.0 / self.mean_precision
         for k in np.unique(labels):
             chosen = labels == k
-            means, precisions = self.permuted([k])._sample(int(chosen.sum()), rng)
-            noise = rng.standard_normal(means.shape)
-            out[chosen] = (means + self.colored(noise, precisions))[:, 0]
+            out[chosen] = self.mean[k] + np.sqrt(spread[k]) * self.student_noise(k, int(chosen.sum()), rng)
         return out
+
+    def student_noise(self, k, n, rng):
+        """Draw noise of component k with its precision integrated out, shape (n, n_features)."""
+        raise NotImplementedError
 
     def _sample(self, n, rng):
         """Draw (means, precisions), each with the draws in its first axis."""

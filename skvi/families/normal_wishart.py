@@ -34,6 +34,11 @@ class _WithWishart(NormalPrecision):
             upper = upper[:, None]
         return np.linalg.solve(upper, noise[..., None])[..., 0]
 
+    def student_noise(self, k, n, rng):
+        dof = float(self.dof if self.form.shared else self.dof[k]) - self.n_features + 1.0
+        factor = np.linalg.cholesky(self.scale if self.form.shared else self.scale[k])
+        return rng.standard_normal((n, self.n_features)) @ factor.T / np.sqrt(rng.chisquare(dof, (n, 1)))
+
     def sufficient_statistics(self, mean, precision, origin=None):
         offset = mean - origin
         pull = (precision @ offset[..., None])[..., 0]

@@ -13,7 +13,7 @@ class StickBreaking(Family):
     The prior of a Dirichlet process has infinitely many sticks Beta(1, gamma). An approximation truncated to
     K of them leaves the others at their prior, so that they add nothing to the divergence: bounds at
     different K are bounds of the same model (Blei & Jordan 2006, with nested truncation as in Kurihara,
-    Welling & Vlassis 2006).
+    Welling & Vlassis 2006). The base measure is prod_k 1 / (v_k (1 - v_k)): natural parameters are a and b.
 
     Parameters
     ----------
@@ -25,10 +25,17 @@ class StickBreaking(Family):
         self.b = b
 
     def natural(self, origin=None):
-        return self.a - 1.0, self.b - 1.0
+        return self.a, self.b
 
     def from_natural(self, natural, origin=None):
-        return StickBreaking(natural[0] + 1.0, natural[1] + 1.0)
+        return StickBreaking(*natural)
+
+    def log_prob(self, sticks):
+        return super().log_prob(sticks) - float((np.log(sticks) + np.log1p(-sticks)).sum())
+
+    def entropy(self):
+        stop, go_on = self._expectations
+        return super().entropy() + float((stop + go_on).sum())
 
     def coordinates(self, statistics, origin=None):
         """Counts per component: a stick gains those that stop at it, and those that pass it."""

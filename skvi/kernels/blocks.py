@@ -45,14 +45,24 @@ def _transpose(rows, x):
             x[i, b] = 0.0
 
 
+@jit_helper
+def _clear(x, table, b):
+    for i in range(x.shape[0]):
+        x[i, b] = 0.0
+    for i in range(table.shape[1]):
+        table[b, i] = 0.0
+
+
 @jit
 def load_block(rows, weights, x, table, block_weights):
     """Set x[:D, :n] = rows.T, table[:n, :D] = rows and block_weights[:n] = weights; the rest becomes zero.
 
-    A table without columns is left out.
+    A table without columns is left out. Rows of weight zero become zero too: whatever they hold is absent.
     """
-    for b in range(x.shape[1]):
-        block_weights[b] = weights[b] if b < rows.shape[0] else 0.0
     _transpose(rows, x)
     if table.shape[1]:
         _fill(rows, table)
+    for b in range(x.shape[1]):
+        block_weights[b] = weights[b] if b < rows.shape[0] else 0.0
+        if block_weights[b] == 0.0 and b < rows.shape[0]:
+            _clear(x, table, b)

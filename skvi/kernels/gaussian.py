@@ -131,7 +131,8 @@ def _complete_best(x, means, factors, constants, scores, best, bounds):
         for j in range(rows.size):
             score = constants[k] - 0.5 * distances[0, j]
             scores[k, rows[j]] = score
-            bounds[0, rows[j]] = score - CUT
+            # The relative part outlasts rounding where rows lie at extreme distances.
+            bounds[0, rows[j]] = score - CUT - 1e-12 * abs(score)
 
 
 @jit_helper

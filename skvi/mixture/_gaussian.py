@@ -12,7 +12,7 @@ from skvi import _threads
 from skvi.base import ConjugateEstimator, restores_on_error
 from skvi.families import Joint, StickBreaking
 from skvi.mixture._attributes import fitted_attributes
-from skvi.mixture._parameters import distinguishes_components, make_prior, make_starts, same_kind
+from skvi.mixture._parameters import check_same_model, distinguishes_components, make_prior, make_starts, same_kind
 from skvi.models.mixture import Mixture
 from skvi.models.priors import describe
 from skvi.models.rows import Rows
@@ -41,7 +41,7 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
     max_iter : int, default=500
         Largest number of sweeps over the data.
     n_init : int, default=1
-        Number of starts; the best bound is kept.
+        Number of starts; the best bound is kept. One is all there is where `init_params` is an array.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"} or array-like, default="kmeans"
         How rows are first assigned: to the nearest of K centres, which k-means, its seeding alone, or a draw
         of rows finds; or with random responsibilities. An array holds the centres (n_components, n_features),
@@ -127,7 +127,7 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         The same as `elbo_`.
     lower_bounds_ : list of float
         The same as `elbo_history_`.
-    restart_elbos_ : ndarray of shape (n_init,)
+    restart_elbos_ : ndarray of shape (n_starts,)
         Bounds that the starts reached.
     n_components_ : int
         Number of components with an expected count above one half.
@@ -296,6 +296,7 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
                 prior, starts, _ = self._begin(rows, check_random_state(self.random_state))
             else:
                 prior, starts = self.prior_, [self.posterior_]
+                check_same_model(self, prior)
             return self._stream(Mixture.of(prior), prior, rows, starts, X, first)
 
     def _begin(self, rows, random_state, warm=False):

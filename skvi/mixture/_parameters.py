@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_array
 
+from skvi import _threads
 from skvi.families import Joint
 from skvi.models.gaussian import COMPONENTS
 from skvi.models.priors import default_covariance
@@ -24,8 +25,8 @@ def _positive(name, value, low=0.0):
 
 def _shaped(name, value, shape):
     array = np.array(value, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds NaN or infinity: give finite numbers")
+    if not (np.abs(array) < 1e100).all():
+        raise ValueError(f"{name} holds NaN or infinity, or a number beyond 1e100: give finite numbers")
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}: it must have shape {shape}")
     return array
@@ -94,8 +95,7 @@ def _default_prior(estimator, description):
 def _given_prior(estimator, n_features):
     """The user's prior, checked against the estimator's other parameters."""
     prior, k = estimator.prior, estimator.n_components
-    family = COMPONENTS[estimator.covariance_type].family
-    kind = type(WEIGHTS[estimator.weight_concentration_prior_type].prior(1.0, 1))
+    family, kind = _families(estimator)
     if set(prior) != {"weights", "components"}:
         raise ValueError(f"prior has factors {sorted(prior)}: it must have 'weights' and 'components'")
     for name, expected in (("weights", kind), ("components", family)):
@@ -110,6 +110,11 @@ def _given_prior(estimator, n_features):
             f"prior.components is for {prior.components.mean.shape} components and features: "
             f"n_components={k} and X have {(k, n_features)}"
         )
+    n_weights = len(prior.weights.natural()[0])
+    if n_weights != k:
+        raise ValueError(f"prior.weights is for {n_weights} components: n_components is {k}")
+    if not prior.proper:
+        raise ValueError("prior has parameters outside the domain of its families, such as a negative concentration")
     return prior
 
 
@@ -118,6 +123,26 @@ def make_prior(estimator, description):
     if estimator.prior is not None:
         return _given_prior(estimator, len(description.mean))
     return _default_prior(estimator, description)
+
+
+def check_same_model(estimator, prior):
+    """Raise ValueError where the parameters ask for another model than the one that is being updated."""
+    family, weights = _families(estimator)
+    if type(prior.components) is not family or type(prior.weights) is not weights:
+        raise ValueError(
+            "covariance_type or weight_concentration_prior_type has changed since the first partial_fit: call fit, or "
+            "set them back"
+        )
+    if len(prior.components.mean) != estimator.n_components:
+        raise ValueError(
+            f"n_components={estimator.n_components}, but partial_fit began with {len(prior.components.mean)}: call "
+            "fit, or set it back"
+        )
+
+
+def _families(estimator):
+    weights = WEIGHTS[estimator.weight_concentration_prior_type].family
+    return COMPONENTS[estimator.covariance_type].family, weights
 
 
 def same_kind(posterior, prior):
@@ -144,7 +169,8 @@ def make_starts(estimator, rows, description, random_state):
         return [RandomResponsibilities(reference, int(seed)) for seed in seeds]
     sample = Sample(rows, row_keys(rows, description), k)
     find = {"kmeans": sample.k_means, "k-means++": sample.spread_out, "random_from_data": sample.draw}[init]
-    return [NearestCenter(find(k, np.random.RandomState(seed))) for seed in seeds]
+    tasks = [lambda s=seed: NearestCenter(find(k, np.random.RandomState(s))) for seed in seeds]
+    return _threads.run(tasks, _threads.effective_n_jobs(estimator.n_jobs))
 
 
 def _given_start(init, rows, description, k):

@@ -1,6 +1,7 @@
 """The contract between models and the engine."""
 
 from skvi.engine.bound import evidence_bound
+from skvi.engine.summary import total
 
 
 class ConjugateModel:
@@ -9,6 +10,13 @@ class ConjugateModel:
     The engine asks for nothing else, and knows nothing else of a model. A model whose globals depend on each
     other sweeps its factors in `global_step` and gives a bound of its own.
     """
+
+    #: whether `bound` holds at any moment, or only right after a local step (then "memoized" is refused)
+    bound_holds_always = True
+
+    def total(self, summaries):
+        """Sum summaries in order; models with large statistics sum along the statistics' own axis instead."""
+        return total(summaries)
 
     def blocks(self, data):
         """Cut data into the blocks that tasks are made of, by the size of the problem alone."""
@@ -36,6 +44,10 @@ class ConjugateModel:
 
     def order_by_mass(self, summary):
         """Order of components by falling mass, ties by their number; None where they have it already."""
+        raise NotImplementedError
+
+    def order_by_posterior_mass(self, posterior, prior):
+        """The same order, by the mass behind a posterior."""
         raise NotImplementedError
 
     def permuted_summary(self, summary, order):

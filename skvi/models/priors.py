@@ -15,6 +15,8 @@ from skvi.models.rows import kernel_blocks, pad
 SINGULAR = 1e-10
 #: least share of the mean variance that a column gets where the covariance is singular
 FLOOR = 1e-3
+#: smallest variance that counts
+SMALLEST = 1e-200
 _ROWS = 512
 
 
@@ -79,7 +81,8 @@ def default_covariance(description):
     The weighted empirical covariance, with divisor sum w - 1, or sum w where that is not positive. Where
     there are no more rows than features, or the smallest eigenvalue of its correlation matrix is below 1e-10,
     its diagonal, each entry at least 1e-3 of the mean column variance. A variance below (8 eps max|x|)^2 is
-    rounding and counts as zero. Where all columns are constant, the identity.
+    rounding and counts as zero, as does one below 1e-200, whose inverse would overflow. Where all columns are
+    constant, the identity.
 
     It scales with the data, and a weight counts as that many equal rows.
 
@@ -91,10 +94,11 @@ def default_covariance(description):
     -------
     ndarray of shape (n_features, n_features)
     """
-    divisor = description.count - 1.0 if description.count > 1.0 else description.count
+    # Weights normalised to one sum to it up to rounding.
+    divisor = description.count - 1.0 if description.count > 1.0 + 1e-6 else description.count
     covariance = description.scatter / divisor
     variances = np.diag(covariance).copy()
-    variances[variances < (8.0 * np.finfo(float).eps * description.largest) ** 2] = 0.0
+    variances[variances < np.maximum((8.0 * np.finfo(float).eps * description.largest) ** 2, SMALLEST)] = 0.0
     if not variances.any():
         return np.eye(len(variances))
     if description.n_rows > len(variances) and _is_regular(covariance, variances):

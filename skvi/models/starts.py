@@ -1,9 +1,9 @@
 """Starts of a mixture: how rows are first assigned to components.
 
 Every draw is made over distinct rows in a canonical order, by their projection on one random direction, and
-by weight. So a start depends on neither the order of the rows nor the units of the data, and a weight counts
-as that many equal rows. Large data are represented by a systematic sample, so that finding centres costs
-less than one sweep or two.
+by weight. So a start does not depend on the order of the rows, and a weight counts as that many equal rows. It
+does not depend on the units of the data either, but for random responsibilities and for large tables: these
+are thinned first, by a hash of each row's bits, so that finding centres costs less than a few sweeps.
 """
 
 from typing import NamedTuple
@@ -61,14 +61,20 @@ class RandomResponsibilities(NamedTuple):
 
     def assign(self, rows, part, block, out):
         """Set out[k, b] to the row's weight times a random responsibility."""
-        hashed = np.full(block.x.shape[1], self.seed, dtype=np.uint64)
-        for feature in block.x + 0.0:  # which turns -0.0 into 0.0
-            hashed = _scrambled(hashed + feature.view(np.uint64))
+        hashed = _row_hashes(block.x, self.seed)
         steps = np.array([k * _GOLDEN % 2**64 for k in range(1, len(out) + 1)], dtype=np.uint64)
         bits = _scrambled(hashed + steps[:, None])
         # Half a step up, so that no responsibility is zero.
         uniform = ((bits >> np.uint64(12)).astype(float) + 0.5) * 2.0**-52
         out[:] = block.weights * (uniform / uniform.sum(axis=0))
+
+
+def _row_hashes(x, seed):
+    """Hash the bits of each row of a block, shape (B,)."""
+    hashed = np.full(x.shape[1], seed, dtype=np.uint64)
+    for feature in x + 0.0:  # which turns -0.0 into 0.0
+        hashed = _scrambled(hashed + feature.view(np.uint64))
+    return hashed
 
 
 def _pad(array):
@@ -100,29 +106,29 @@ def row_keys(rows, description):
     return keys
 
 
-def _comb(keys, level):
-    """Positions of about 2^-level of the rows: those whose keys fall between the teeth of a fine comb."""
-    if level == 0:
-        return np.arange(len(keys))
-    chosen = [
-        start + np.flatnonzero(keys[start : start + _SAMPLE_ROWS] * 2.0**20 % 1.0 < 0.5**level)
-        for start in range(0, len(keys), _SAMPLE_ROWS)
-    ]
-    return np.concatenate(chosen)
+def _levels(rows):
+    """Per row the number of leading zeros of a hash of its bits: level l or more has a chance of 2^-l."""
+    levels = np.empty(rows.n_rows, np.uint8)
+    for part, block in kernel_blocks(rows, _KEY_ROWS, with_table=False):
+        hashed = _row_hashes(block.x, _DIRECTION_SEED)[: part.stop - part.start]
+        uniform = ((hashed >> np.uint64(11)).astype(float) + 0.5) * 2.0**-53
+        levels[part] = -np.log2(uniform)
+    return levels
 
 
-def _thinned(keys, most):
-    """Positions of the widest combing that holds no more than so many distinct rows.
+def _thinned(rows, keys, most):
+    """Positions of the largest hashed subset that holds no more than so many distinct rows.
 
     Equal rows stay or go together and are counted once, so that a weight is as good as that many equal rows.
     """
+    levels = _levels(rows)
     level = max(0, int(np.ceil(np.log2(len(keys) / most))))
-    chosen = _comb(keys, level)
+    chosen = np.flatnonzero(levels >= level)
     while len(np.unique(keys[chosen])) > most:
         level += 1
-        chosen = _comb(keys, level)
+        chosen = np.flatnonzero(levels >= level)
     while level > 0:
-        wider = _comb(keys, level - 1)
+        wider = np.flatnonzero(levels >= level - 1)
         if len(np.unique(keys[wider])) > most:
             break
         chosen, level = wider, level - 1
@@ -141,12 +147,14 @@ class Sample:
 
     def __init__(self, rows, keys, n_components):
         d = rows.values.shape[1]
+        if not rows.weights.all():
+            used = np.flatnonzero(rows.weights)
+            rows, keys = rows.take(used), keys[used]
         most = max(64 * n_components, min(_SAMPLE_ROWS, _SAMPLE_DOUBLES // padded(d, FEATURE_TILE)))
         if rows.n_rows > _THINNED * most:
-            chosen = _thinned(keys, _THINNED * most)
+            chosen = _thinned(rows, keys, _THINNED * most)
             rows, keys = rows.take(chosen), keys[chosen]
         order = np.argsort(keys, kind="stable")
-        order = order[rows.weights[order] > 0.0]
         ordered = keys[order]
         firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         weights = np.add.reduceat(rows.weights[order], firsts)

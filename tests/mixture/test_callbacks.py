@@ -59,9 +59,9 @@ def test_callbacks_see_a_fitted_estimator_and_change_nothing():
     watched = clone(plain).set_callbacks(recorder).fit(X)
     plain.fit(X)
     assert watched.elbo_ == plain.elbo_
-    # Sorting the components at the end changes the last digits at most.
-    assert recorder.scores[-1] == pytest.approx(watched.score(X), rel=1e-9)
-    assert recorder.elbo == pytest.approx(watched.elbo_, rel=1e-9)
+    # The plain step at the end gains less than the last sweep did.
+    assert recorder.scores[-1] == pytest.approx(watched.score(X), abs=1e-5)
+    assert recorder.elbo == pytest.approx(watched.elbo_, abs=1e-3)
     assert recorder.n_iter == watched.n_iter_
 
 

@@ -259,3 +259,96 @@ def test_more_components_than_rows():
     model = VariationalGaussianMixture(10, random_state=0).fit(X)
     assert model.weights_.shape == (10,)
     assert model.n_components_ <= 3
+
+
+@pytest.mark.parametrize("learning_method", ["batch", "online", "memoized"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_zero_weight_is_absence_whatever_the_row_holds(learning_method):
+    X, _ = blobs(120, 2)
+    weights = np.zeros(120)
+    weights[::4] = 1.0
+    wild = X.copy()
+    wild[1] = 1e90
+    settings = dict(learning_method=learning_method, batch_size=5, max_iter=20, random_state=1)
+    with_them = VariationalGaussianMixture(2, **settings).fit(wild, sample_weight=weights)
+    without = VariationalGaussianMixture(2, **settings).fit(X[::4])
+    assert with_them.elbo_ == pytest.approx(without.elbo_, rel=1e-9)
+
+
+def test_numbers_beyond_float64_get_a_sentence():
+    X, _ = blobs(30, 2)
+    with pytest.raises(ValueError, match="X holds a number of magnitude 1e\\+160"):
+        VariationalGaussianMixture(2).fit(np.vstack([X, [[1e160, 0.0]]]))
+    model = VariationalGaussianMixture(2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="scale it"):
+        model.predict_proba([[1e160, 0.0]])
+    with pytest.raises(ValueError, match="mean_prior holds NaN or infinity, or a number beyond 1e100"):
+        VariationalGaussianMixture(2, mean_prior=[1e200, 0.0], random_state=0).fit(X)
+
+
+def test_a_rows_answer_does_not_depend_on_its_neighbours():
+    rng = np.random.default_rng(0)
+    centers = 3.0 * rng.normal(size=(8, 16))
+    X = centers[rng.integers(8, size=800)] + rng.normal(size=(800, 16))
+    far = 1e10 * rng.normal(size=(3, 16))
+    model = VariationalGaussianMixture(8, random_state=0).fit(X)
+    together = model.predict_proba(np.vstack([X, far]))
+    np.testing.assert_array_equal(together[-1:], model.predict_proba(far[-1:]))
+    np.testing.assert_array_equal(model.predict(np.vstack([X, far]))[-3:], model.predict(far))
+
+
+@pytest.mark.parametrize("weights", ["dirichlet_distribution", "dirichlet_process"])
+@pytest.mark.parametrize("concentration", [1e-14, 1e-30])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_sparsest_priors_keep_their_digits(weights, concentration):
+    X, _ = blobs(100, 2)
+    model = VariationalGaussianMixture(
+        4, weight_concentration_prior_type=weights, weight_concentration_prior=concentration, random_state=0
+    ).fit(X)
+    assert model.weight_concentration_prior_ == concentration
+    assert np.isfinite(model.elbo_)
+
+
+@pytest.mark.parametrize(("form", "weights"), SETTINGS)
+def test_fitted_parameters_are_prior_plus_statistics_in_order(form, weights):
+    for seed in range(5):
+        X, _ = blobs(150, 2, 3, spread=1.0, seed=seed)
+        model = VariationalGaussianMixture(
+            6,
+            covariance_type=form,
+            weight_concentration_prior_type=weights,
+            weight_concentration_prior=1e-3,
+            init_params="random",
+            max_iter=2000,
+            random_state=seed,
+        ).fit(X)
+        assert (model.mean_precision_ >= 1.0).all()
+        assert (np.diff(model.weights_) <= 1e-12).all()
+
+
+def test_weights_that_sum_to_one_count_as_one_row():
+    X, _ = blobs(93, 2)
+    shares = np.full(93, 1.0 / 93.0)
+    model = VariationalGaussianMixture(1).fit(X, sample_weight=shares)
+    np.testing.assert_allclose(model.covariance_prior_, np.cov(X.T, bias=True), rtol=1e-9)
+
+
+def test_partial_fit_refuses_another_model():
+    X, _ = blobs(60, 2)
+    model = VariationalGaussianMixture(2, random_state=0).partial_fit(X)
+    with pytest.raises(ValueError, match="n_components=3, but partial_fit began with 2"):
+        model.set_params(n_components=3).partial_fit(X)
+    with pytest.raises(ValueError, match="has changed since the first partial_fit"):
+        model.set_params(n_components=2, covariance_type="diag").partial_fit(X)
+
+
+def test_improper_priors_get_a_sentence():
+    X, _ = blobs(60, 2)
+    settings = dict(weight_concentration_prior_type="dirichlet_distribution", random_state=0)
+    components = VariationalGaussianMixture(2, **settings).fit(X).prior_.components
+    for weights, message in ((Dirichlet(np.ones(3)), "is for 3 components"), (Dirichlet(-np.ones(2)), "outside")):
+        prior = Joint(weights=weights, components=components)
+        with pytest.raises(ValueError, match=message):
+            VariationalGaussianMixture(2, prior=prior, **settings).fit(X)
+    with pytest.raises(ValueError, match="n_jobs=0"):
+        VariationalGaussianMixture(2, n_jobs=0).fit(X)

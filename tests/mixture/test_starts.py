@@ -32,7 +32,7 @@ def test_samples_of_large_tables_find_the_same_centres():
     sample = sample_of(X, 5)
     assert len(sample.values) < 10_000
     shares = [sample.weights[np.abs(sample.values[:, 0] - 30.0 * k) < 15.0].sum() for k in range(5)]
-    np.testing.assert_allclose(shares / np.sum(shares), np.bincount(labels) / len(X), rtol=0.05)
+    np.testing.assert_allclose(shares / np.sum(shares), np.bincount(labels) / len(X), rtol=0.1)
     centers = sample.k_means(5, np.random.RandomState(0))
     expected = np.array([X[labels == k].mean(axis=0) for k in range(5)])
     np.testing.assert_allclose(centers[np.argsort(centers[:, 0])], expected, atol=0.2)
@@ -121,3 +121,18 @@ def test_small_weights_use_the_sum_as_divisor():
     X = np.array([[0.0], [2.0], [4.0]])
     weights = np.array([0.2, 0.2, 0.2])
     np.testing.assert_allclose(covariance(X, weights), [[8.0 / 3.0]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("outlier", [1e6, 1e11, 1e12, 1e15])
+def test_one_extreme_row_leaves_a_sample_of_the_others(outlier):
+    X = np.vstack([np.random.default_rng(0).normal(size=(34_000, 2)), [[outlier, outlier]]])
+    assert len(sample_of(X, 3).values) > 1_000
+
+
+def test_rows_without_weight_change_no_sample_of_a_large_table():
+    X, _ = blobs(40_000, 3, 4)
+    weights = np.ones(len(X))
+    weights[30_000:] = 0.0
+    with_them, without = sample_of(X, 4, weights), sample_of(X[:30_000], 4)
+    np.testing.assert_array_equal(with_them.values, without.values)
+    np.testing.assert_allclose(with_them.weights, without.weights)
