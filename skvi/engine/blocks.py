@@ -3,10 +3,10 @@
 from itertools import pairwise
 
 #: operations that make a task worth handing to a thread, some hundred microseconds
-TASK_COST = 3e6
+TASK_COST = 1.5e6
 MAX_TASKS = 64
 #: memory that the accumulators of all tasks together may take
-RESULT_BYTES = 8e6
+RESULT_BYTES = 4e6
 
 
 def cut(n_rows, cost_per_row, result_bytes):
@@ -24,7 +24,7 @@ def cut(n_rows, cost_per_row, result_bytes):
     -------
     list of (start, stop)
     """
-    most = min(MAX_TASKS, max(4, int(RESULT_BYTES / max(result_bytes, 1.0))))
+    most = min(MAX_TASKS, max(8, int(RESULT_BYTES / max(result_bytes, 1.0))))
     n_tasks = max(1, min(most, int(n_rows * cost_per_row / TASK_COST), n_rows))
     edges = [n_rows * i // n_tasks for i in range(n_tasks + 1)]
     return list(pairwise(edges))

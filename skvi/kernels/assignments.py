@@ -11,6 +11,7 @@ from skvi.kernels.special import exp_nonpositive, log_normal
 
 # Responsibilities below this, relative to the row's largest, are taken as zero.
 NEGLIGIBLE = 1e-14
+_CHUNK = 512
 
 
 @jit
@@ -21,31 +22,34 @@ def soften(scores, weights, row_bounds):
     """
     wide_vectors()
     n_components, n_rows = scores.shape
-    largest, mass, energy = np.empty((3, 1, n_rows))
-    _exponentiate(scores, largest, mass, energy)
     entropy = 0.0
-    for b in range(n_rows):
-        log_mass = log_normal(mass[0, b])
-        row_bounds[b] = largest[0, b] + log_mass
-        energy[0, b] = weights[b] * (log_mass - energy[0, b] / mass[0, b])
-        mass[0, b] = weights[b] / mass[0, b]
-    for b in range(n_rows):
-        entropy += energy[0, b]
-    for k in range(n_components):
-        for b in range(n_rows):
-            scores[k, b] *= mass[0, b]
+    # Small scratch: what the allocator would return to the system costs all threads a stop.
+    largest, mass, energy = np.empty((3, 1, _CHUNK))
+    for start in range(0, n_rows, _CHUNK):
+        n = min(_CHUNK, n_rows - start)
+        _exponentiate(scores, start, n, largest, mass, energy)
+        for j in range(n):
+            log_mass = log_normal(mass[0, j])
+            row_bounds[start + j] = largest[0, j] + log_mass
+            energy[0, j] = weights[start + j] * (log_mass - energy[0, j] / mass[0, j])
+            mass[0, j] = weights[start + j] / mass[0, j]
+        for j in range(n):
+            entropy += energy[0, j]
+        for k in range(n_components):
+            for j in range(n):
+                scores[k, start + j] *= mass[0, j]
     return entropy
 
 
 @jit_helper
-def _exponentiate(scores, largest, mass, energy):
+def _exponentiate(scores, start, n, largest, mass, energy):
     """scores <- e = exp(scores - largest); mass is the sum of e and energy that of e (scores - largest), by row."""
-    n_components, n_rows = scores.shape
+    n_components = scores.shape[0]
     one = splat(1.0)
     # -inf would turn 0 * -inf into NaN.
     lowest = splat(-708.0)
     negligible = splat(NEGLIGIBLE)
-    for b in range(0, n_rows, LANES):
+    for b in range(start, start + n, LANES):
         top = load(scores, 0, b)
         for k in range(1, n_components):
             top = maximum(load(scores, k, b), top)
@@ -57,9 +61,9 @@ def _exponentiate(scores, largest, mass, energy):
             m = fma(one, e, m)
             u = fma(e, gap, u)
             store(scores, k, b, e)
-        store(largest, 0, b, top)
-        store(mass, 0, b, m)
-        store(energy, 0, b, u)
+        store(largest, 0, b - start, top)
+        store(mass, 0, b - start, m)
+        store(energy, 0, b - start, u)
 
 
 @jit

@@ -36,10 +36,14 @@ def _fill(rows, table):
 def _transpose(rows, x):
     """Set x[:D, :n] = rows.T by tiles of eight rows; the rest becomes zero."""
     n, d = rows.shape
-    for start in range(0, n, 8):
+    whole = n - n % 8
+    for start in range(0, whole, 8):
         for i in range(d):
-            for b in range(start, min(start + 8, n)):
-                x[i, b] = rows[b, i]
+            for j in range(8):
+                x[i, start + j] = rows[start + j, i]
+    for b in range(whole, n):
+        for i in range(d):
+            x[i, b] = rows[b, i]
     for i in range(x.shape[0]):
         for b in range(n if i < d else 0, x.shape[1]):
             x[i, b] = 0.0

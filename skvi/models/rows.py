@@ -65,7 +65,9 @@ class Block(NamedTuple):
 def kernel_blocks(rows, most_rows, with_table=True):
     """Yield (range, Block) for consecutive rows, at most so many at a time; a block holds until the next."""
     d = rows.values.shape[1]
-    width = min(most_rows, padded(rows.n_rows, ROW_TILE))
+    # Equal blocks: a last one that is mostly padding would cost as much as the others.
+    n_blocks = max(1, -(-rows.n_rows // most_rows))
+    width = padded(max(1, -(-rows.n_rows // n_blocks)), ROW_TILE)
     block = Block(
         _threads.scratch("x", (padded(d, FEATURE_TILE), width)),
         _threads.scratch("table", (width, padded(d, TABLE_TILE) if with_table else 0)),
