@@ -4,7 +4,6 @@ import gc
 import time
 from contextlib import contextmanager
 
-
 _REST = 0.2
 
 
