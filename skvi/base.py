@@ -220,6 +220,8 @@ class ConjugateEstimator(VariationalEstimator):
             "elbo_history_": list(restart.monitor.bounds),
             "n_iter_": len(restart.monitor.bounds),
             "converged_": restart.monitor.converged,
+            "_summary": restart.summary,
+            "_online_steps": restart.steps,
             **self._attributes(schedule, restart),
         }
 
@@ -228,6 +230,4 @@ class ConjugateEstimator(VariationalEstimator):
         vars(self).update(self._fitted(schedule, result.best))
         self.restart_elbos_ = np.array(result.bounds)
         self.n_iter_ = result.n_iter
-        self._summary = result.best.summary
-        self._online_steps = result.best.steps
         return self

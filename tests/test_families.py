@@ -626,3 +626,14 @@ def test_joint_names_its_factors_where_one_is_missing(joints):
     with pytest.raises(AttributeError, match="no factor named 'means'; there are weights, components, noise"):
         q.means  # noqa: B018
     assert not hasattr(q, "means")
+
+
+def test_divergence_from_another_family_is_refused():
+    sticks = StickBreaking(np.ones(2), np.ones(2))
+    with pytest.raises(TypeError, match="kl of a StickBreaking from a Gamma"):
+        sticks.kl(Gamma(np.ones(2), np.ones(2)))
+
+
+def test_joint_is_a_mapping():
+    factors = {"a": Gamma(np.ones(2), np.ones(2)), "b": Dirichlet(np.ones(3))}
+    assert dict(Joint(**factors)) == factors

@@ -74,6 +74,8 @@ class Family:
 
     def kl(self, other):
         """Kullback-Leibler divergence KL(self || other) in nats, summed over the batch."""
+        if type(other) is not type(self):
+            raise TypeError(f"kl of a {type(self).__name__} from a {type(other).__name__}: give one of the same family")
         origin = self.origin
         difference = tuple(a - b for a, b in zip(self.natural(origin), other.natural(origin), strict=True))
         value = inner(self.expectations(origin), difference)

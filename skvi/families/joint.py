@@ -37,6 +37,10 @@ class Joint:
     def __len__(self):
         return len(self._factors)
 
+    def keys(self):
+        """Names of the factors."""
+        return self._factors.keys()
+
     def items(self):
         """Pairs of name and factor."""
         return self._factors.items()
