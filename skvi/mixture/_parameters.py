@@ -16,6 +16,8 @@ from skvi.models.starts import (
 )
 from skvi.models.weights import WEIGHTS
 
+_FIRST_TRIES = 4
+
 
 def _positive(name, value, low=0.0):
     if not np.isfinite(value) or value <= low:
@@ -169,7 +171,12 @@ def make_starts(estimator, rows, description, random_state):
         return [RandomResponsibilities(reference, int(seed)) for seed in seeds]
     sample = Sample(rows, row_keys(rows, description), k)
     find = {"kmeans": sample.k_means, "k-means++": sample.spread_out, "random_from_data": sample.draw}[init]
-    tasks = [lambda s=seed: NearestCenter(find(k, np.random.RandomState(s))) for seed in seeds]
+    # The first start is the best of several k-means; others are single runs, for variety.
+    tries = [{"n_tries": 1 if number else _FIRST_TRIES} if init == "kmeans" else {} for number in range(len(seeds))]
+    tasks = [
+        lambda s=seed, t=tried: NearestCenter(find(k, np.random.RandomState(s), **t))
+        for seed, tried in zip(seeds, tries, strict=True)
+    ]
     return _threads.run(tasks, _threads.effective_n_jobs(estimator.n_jobs))
 
 

@@ -20,7 +20,6 @@ from skvi.models.rows import Block, kernel_blocks, pad
 _SAMPLE_DOUBLES = 2**19
 _SAMPLE_ROWS = 8192
 _MOST_SWEEPS = 50
-_TRIES = 4
 _KEY_ROWS = 1024
 # Rows that are sorted for each row of a sample: sorting all of a large table would take longer than a sweep.
 _THINNED = 4
@@ -210,9 +209,9 @@ class Sample:
         cumulative = np.cumsum(masses)
         return np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(masses) - 1)
 
-    def k_means(self, n, rng):
-        """The best of a few runs of Lloyd's algorithm, by the sum of squared distances."""
-        runs = [self._lloyd(self.spread_out(n, rng)) for _ in range(_TRIES if n > 1 else 1)]
+    def k_means(self, n, rng, n_tries=1):
+        """The best of some runs of Lloyd's algorithm, by the sum of squared distances."""
+        runs = [self._lloyd(self.spread_out(n, rng)) for _ in range(n_tries if n > 1 else 1)]
         squares = [self.weights @ self.squared_distances(centers).min(axis=0) for centers in runs]
         return runs[int(np.argmin(squares))]
 
