@@ -43,7 +43,7 @@ def scatter_moments(block, responsibilities, means, count, first, second):
 class GaussianComponents:
     """Gaussian components with means and precisions in one of four forms.
 
-    Subclasses give `family`, `messages`, `scores`, `moments`, `costs` and `predictive`.
+    Subclasses give `family`, `messages`, `scores`, `moments`, `needs_table`, `cost` and `predictive`.
     """
 
     #: name that users know, as in scikit-learn's covariance_type

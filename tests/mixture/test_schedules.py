@@ -79,8 +79,8 @@ def test_one_full_step_of_rate_one_is_a_batch_sweep(monkeypatch):
 def test_partial_fit_once_is_fit(form, weights):
     X, _ = separated(200)
     # Labels are as the start left them: only `fit` sorts.
-    settings = dict(covariance_type=form, weight_concentration_prior_type=weights, init_params=X[:3] * [[1], [1], [1]])
-    settings["init_params"] = np.array([[0.0, 0.0], [30.0, 30.0], [60.0, 0.0]])
+    centers = [[0.0, 0.0], [30.0, 30.0], [60.0, 0.0]]
+    settings = dict(covariance_type=form, weight_concentration_prior_type=weights, init_params=centers)
     fit = VariationalGaussianMixture(3, **settings).fit(X)
     partial = VariationalGaussianMixture(3, **settings).partial_fit(X)
     assert partial.elbo_ == pytest.approx(fit.elbo_, rel=1e-12)
