@@ -11,6 +11,8 @@ import pickle
 from pathlib import Path
 
 import numba
+import numpy as np
+from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
@@ -80,12 +82,58 @@ def jit_helper(function):
     return numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
+def entry(kernel, *arguments):
+    """Entry of a kernel for arguments like these, or of these types: what `call` takes, compiled if need be."""
+    if DISABLED:
+        return kernel
+    signature = tuple(a if isinstance(a, types.Type) else numba.typeof(a) for a in arguments)
+    kernel.compile(signature)
+    compiled = kernel.overloads[signature]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+
+def entries(*kernels):
+    """Several entries as one argument of a kernel."""
+    return kernels if DISABLED else np.array(kernels, dtype=np.int64)
+
+
 if DISABLED:
 
     def wide_vectors():
         """Do nothing: there is no machine code to widen."""
 
+    def call(kernel, arguments):
+        """Call a kernel by its entry."""
+        kernel(*arguments)
+
+    def value_of(kernel, arguments):
+        """Call a kernel that returns a float by its entry."""
+        return kernel(*arguments)
+
 else:
+
+    def _call_entry(result):
+        def codegen(context, builder, signature, args):
+            kinds = [context.get_value_type(kind) for kind in signature.args[1].types]
+            function = ir.FunctionType(context.get_value_type(result), kinds)
+            pointer = builder.inttoptr(args[0], function.as_pointer())
+            return builder.call(pointer, [builder.extract_value(args[1], i) for i in range(len(kinds))])
+
+        return codegen
+
+    @intrinsic
+    def call(typingctx, kernel, arguments):
+        """Call a kernel by its entry, with a tuple of arguments.
+
+        A kernel that calls others by name is compiled together with all of them; by their entries it is
+        compiled alone, and serves all kernels that take arguments of these types.
+        """
+        return types.void(types.int64, arguments), _call_entry(types.void)
+
+    @intrinsic
+    def value_of(typingctx, kernel, arguments):
+        """Do as `call` with a kernel that returns a float."""
+        return types.float64(types.int64, arguments), _call_entry(types.float64)
 
     @intrinsic
     def wide_vectors(typingctx):
@@ -103,4 +151,15 @@ else:
         return types.void(), codegen
 
 
-__all__ = ["DISABLED", "cgutils", "jit", "jit_helper", "source_digest", "wide_vectors"]
+__all__ = [
+    "DISABLED",
+    "call",
+    "cgutils",
+    "entries",
+    "entry",
+    "jit",
+    "jit_helper",
+    "source_digest",
+    "value_of",
+    "wide_vectors",
+]

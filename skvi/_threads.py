@@ -7,6 +7,7 @@ slow a call down but never block it. Results come back in the order of the tasks
 
 import functools
 import itertools
+import math
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,9 @@ import joblib
 import numpy as np
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
+
+# Bytes of a line of the cache: vectors that straddle two of them take twice the time.
+_LINE = 64
 
 _lock = threading.Lock()
 _pool = None
@@ -92,12 +96,20 @@ def run(tasks, n_jobs):
     return results
 
 
+def _aligned(shape, dtype):
+    """An uninitialised array that begins at a line of the cache."""
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    flat = np.empty(n_bytes + _LINE, np.uint8)
+    start = -flat.ctypes.data % _LINE
+    return flat[start : start + n_bytes].view(dtype).reshape(shape)
+
+
 def scratch(name, shape, dtype=np.float64):
     """Return this thread's reusable array of that name: uninitialised, valid until the next call for it."""
     arrays = _local.__dict__.setdefault("scratch", {})
     array = arrays.get(name)
     if array is None or array.shape != shape or array.dtype != dtype:
-        array = arrays[name] = np.empty(shape, dtype)
+        array = arrays[name] = _aligned(shape, dtype)
     return array
 
 

@@ -12,12 +12,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import skvi.kernels
-from skvi.kernels import assignments, blocks, gaussian, moments, simd, special
+from skvi.kernels import assignments, blocks, gaussian, moments, passes, simd, special
 from tests import reference
 from tests.reference import assignments as plain_assignments
 from tests.reference import blocks as plain_blocks
 from tests.reference import gaussian as plain_gaussian
 from tests.reference import moments as plain_moments
+from tests.reference import passes as plain_passes
 from tests.reference import special as plain_special
 
 FEATURES = [1, 2, 3, 4, 5, 16, 17, 33]
@@ -159,8 +160,8 @@ def check_load_block(rows, n_features, n_rows):
     depth, columns = (blocks.padded(n_features, tile) for tile in (blocks.FEATURE_TILE, blocks.TABLE_TILE))
     for table in [(width, columns), (width, 0)]:
         outputs = [np.full(shape, np.nan) for shape in [(depth, width), table, (width,)]]
-        got = written(blocks.load_block, (rows, weights), outputs)
-        expected = written(plain_blocks.load_block, (rows, weights), outputs)
+        got = written(blocks.load_block, (rows, weights, 0), outputs)
+        expected = written(plain_blocks.load_block, (rows, weights, 0), outputs)
         for one, other in zip(got[1:], expected[1:], strict=True):
             assert_array_equal(one, other)
 
@@ -330,10 +331,11 @@ def both(name, inputs, outputs):
 
 
 @pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
-@pytest.mark.parametrize(("name", "shape"), [("full_scores", "factors"), ("diagonal_scores", "precisions")])
-def test_scores(name, shape, n_features, n_rows):
+@pytest.mark.parametrize("name", ["full_scores", "diagonal_scores", "tied_scores"])
+def test_scores(name, n_features, n_rows):
     p = make_problem(n_features, n_rows)
-    inputs = p.x, p.means, getattr(p, shape), p.constants
+    factors = {"full_scores": p.factors, "diagonal_scores": p.precisions[:, None], "tied_scores": p.factors[:1]}
+    inputs = p.x, p.means, factors[name], p.constants
     (_, got), (_, expected) = both(name, inputs, [np.full_like(p.responsibilities, np.nan)])
     assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
@@ -380,13 +382,6 @@ def test_screening_changes_no_responsibility(distance):
     assert_allclose(softened[1], softened[0], rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
-def test_whiten(n_features, n_rows):
-    p = make_problem(n_features, n_rows)
-    (_, got), (_, expected) = both("whiten", (p.x, p.means[0], p.factors[0]), [np.full_like(p.x, np.nan)])
-    assert_allclose(got, expected, rtol=1e-12, atol=1e-13)
-
-
 @pytest.mark.parametrize("thin", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("n_seconds", [1, N_COMPONENTS], ids=["tied", "full"])
 @pytest.mark.parametrize(
@@ -398,8 +393,7 @@ def test_moments_add_to_the_lower_triangle(name, n_features, n_rows, n_seconds, 
     rng = np.random.default_rng(0)
     columns = p.centers.shape[1]
     outputs = [rng.normal(size=shape) for shape in [(N_COMPONENTS,), p.centers.shape, (n_seconds, columns, columns)]]
-    rows = p.x if name == "low_moments" else p.table
-    got, expected = both(name, (rows, p.responsibilities, p.centers), outputs)
+    got, expected = both(name, (p.x, p.table, p.responsibilities, p.centers), outputs)
     assert_allclose(got[1], expected[1], rtol=1e-12)
     assert_allclose(got[2], expected[2], rtol=1e-11, atol=1e-11)
     assert_allclose(np.tril(got[3]), np.tril(expected[3]), rtol=1e-11, atol=1e-11)
@@ -410,8 +404,9 @@ def test_moments_add_to_the_lower_triangle(name, n_features, n_rows, n_seconds, 
 def test_diagonal_moments_add(n_features, n_rows, thin):
     p = make_problem(n_features, n_rows, thin=thin)
     rng = np.random.default_rng(0)
-    outputs = [rng.normal(size=shape) for shape in [(N_COMPONENTS,), p.centers.shape, p.centers.shape]]
-    got, expected = both("diagonal_moments", (p.table, p.responsibilities, p.centers), outputs)
+    shapes = [(N_COMPONENTS,), p.centers.shape, (N_COMPONENTS, 1, p.centers.shape[1])]
+    outputs = [rng.normal(size=shape) for shape in shapes]
+    got, expected = both("diagonal_moments", (p.x, p.table, p.responsibilities, p.centers), outputs)
     for one, other in zip(got[1:], expected[1:], strict=True):
         assert_allclose(one, other, rtol=1e-11, atol=1e-11)
 
@@ -420,10 +415,10 @@ def test_diagonal_moments_add(n_features, n_rows, thin):
 def test_moments_of_rows_without_weight_change_nothing(name):
     p = make_problem(4, 33)
     columns = p.centers.shape[1]
-    second = p.centers.shape if "diagonal" in name else (N_COMPONENTS, columns, columns)
+    second = N_COMPONENTS, 1 if "diagonal" in name else columns, columns
     outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.centers.shape, second]]
-    rows = p.x if name == "low_moments" else p.table
-    got = written(getattr(moments, name), (rows, np.zeros_like(p.responsibilities), p.centers), outputs)
+    inputs = p.x, p.table, np.zeros_like(p.responsibilities), p.centers
+    got = written(getattr(moments, name), inputs, outputs)
     for one, other in zip(got[1:], outputs, strict=True):
         assert_array_equal(one, other)
 
@@ -465,3 +460,36 @@ def test_label_sums(n_features, n_rows):
     got, expected = both("label_sums", (p.table, p.weights, labels), outputs)
     for one, other in zip(got[1:], expected[1:], strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+# Passes
+
+PASSES = {
+    "full, few features": (4, "full_scores", "low_moments"),
+    "full": (5, "full_scores", "full_moments"),
+    "full, many features": (17, "screened_full_scores", "full_moments"),
+    "tied": (5, "tied_scores", "full_moments"),
+    "diagonal": (5, "diagonal_scores", "diagonal_moments"),
+}
+
+
+@pytest.mark.parametrize("n_rows", [1, 33, 300])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("n_features", "score", "gather"), PASSES.values(), ids=PASSES)
+def test_soft_pass(n_features, score, gather, layout, n_rows):
+    p = make_problem(n_features, n_rows)
+    rows, weights = LAYOUTS[layout](p.table[:n_rows, :n_features]), p.weights[:n_rows]
+    factors = {"tied_scores": p.factors[:1], "diagonal_scores": p.precisions[:, None]}.get(score, p.factors)
+    depth, columns = p.x.shape[0], p.table.shape[1]
+    seconds = (1 if score == "tied_scores" else N_COMPONENTS, 1 if "diagonal" in gather else columns, columns)
+    outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.centers.shape, seconds]]
+    parameters = p.means[:, :depth], factors, p.constants, p.centers
+    kernels = passes.soft_kernels(getattr(gaussian, score), getattr(moments, gather), rows, weights)
+    table = 0 if gather == "low_moments" else columns
+    got = written(passes.soft_pass, (kernels, rows, weights, 96, table, *parameters), outputs)
+    twins = None, getattr(plain_gaussian, score), None, getattr(plain_moments, gather)
+    expected = written(plain_passes.soft_pass, (twins, rows, weights, 96, columns, *parameters), outputs)
+    if seconds[1] > 1:
+        got[3], expected[3] = np.tril(got[3]), np.tril(expected[3])
+    for one, other in zip(got, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-11, atol=1e-11)

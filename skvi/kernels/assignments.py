@@ -6,11 +6,13 @@ Shapes: scores (K, B), overwritten by weight times responsibility; weights (B,);
 import numpy as np
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import LANES, drop_below, fma, load, maximum, minus, splat, store
+from skvi.kernels.simd import LANES, any_above, drop_below, fma, load, maximum, minus, splat, store
 from skvi.kernels.special import exp_nonpositive, log_normal
 
 # Responsibilities below this, relative to the row's largest, are taken as zero.
 NEGLIGIBLE = 1e-14
+# exp of this or less is certainly below.
+FAR = -32.5
 _CHUNK = 512
 
 
@@ -49,14 +51,19 @@ def _exponentiate(scores, start, n, largest, mass, energy):
     # -inf would turn 0 * -inf into NaN.
     lowest = splat(-708.0)
     negligible = splat(NEGLIGIBLE)
+    far = splat(FAR)
+    zero = splat(0.0)
     for b in range(start, start + n, LANES):
         top = load(scores, 0, b)
         for k in range(1, n_components):
             top = maximum(load(scores, k, b), top)
-        m = splat(0.0)
-        u = splat(0.0)
+        m = zero
+        u = zero
         for k in range(n_components):
             gap = maximum(minus(load(scores, k, b), top), lowest)
+            if not any_above(gap, far):
+                store(scores, k, b, zero)
+                continue
             e = drop_below(exp_nonpositive(gap), negligible)
             m = fma(one, e, m)
             u = fma(e, gap, u)

@@ -57,16 +57,31 @@ def _clear(x, table, b):
         table[b, i] = 0.0
 
 
-@jit
-def load_block(rows, weights, x, table, block_weights):
-    """Set x[:D, :n] = rows.T, table[:n, :D] = rows and block_weights[:n] = weights; the rest becomes zero.
+@jit_helper
+def _load_weights(weights, block_weights):
+    """Set block_weights[:n] = weights, the rest zero; return how many of the weights are zero."""
+    absent = 0
+    for b in range(weights.size):
+        block_weights[b] = weights[b]
+        absent += weights[b] == 0.0
+    for b in range(weights.size, block_weights.size):
+        block_weights[b] = 0.0
+    return absent
 
-    A table without columns is left out. Rows of weight zero become zero too: whatever they hold is absent.
+
+@jit
+def load_block(rows, weights, start, x, table, block_weights):
+    """Fill a block from the rows that begin at `start`: x[:D, :n] = part.T, table[:n, :D] = part; the rest is zero.
+
+    n is the width of the block, or the number of rows left. A table without columns is left out. Rows of
+    weight zero become zero too: whatever they hold is absent.
     """
-    _transpose(rows, x)
+    stop = min(start + x.shape[1], rows.shape[0])
+    part = rows[start:stop]
+    _transpose(part, x)
     if table.shape[1]:
-        _fill(rows, table)
-    for b in range(x.shape[1]):
-        block_weights[b] = weights[b] if b < rows.shape[0] else 0.0
-        if block_weights[b] == 0.0 and b < rows.shape[0]:
-            _clear(x, table, b)
+        _fill(part, table)
+    if _load_weights(weights[start:stop], block_weights):
+        for b in range(part.shape[0]):
+            if block_weights[b] == 0.0:
+                _clear(x, table, b)

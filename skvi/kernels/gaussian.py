@@ -8,31 +8,33 @@ over the gathered rows.
 import numpy as np
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import append_greater, broadcast, fma, load, minus, splat, store
+from skvi.kernels.simd import aligned_empty, append_greater, broadcast, fma, load, minus, splat, store
 from skvi.kernels.special import NEGATIVE_INFINITY
 
 # A responsibility below 1e-14 does not enter the statistics: exp(-32.24) = 1e-14.
 CUT = 32.24
 # Leading features that a first, cheap distance looks at; it pays from twice as many features on.
 SCREEN_DEPTH = 8
+# Rows of a block that are screened first, to see whether it pays.
+SAMPLE = 64
 
 
 @jit_helper
 def _gather_differences(x, mean, rows, start, n, out):
-    """out[i, j] = x[i, rows[start + j]] - mean[i] for j < n, zero up to the next multiple of 8."""
+    """out[i, j] = x[i, rows[start + j]] - mean[i] for j < n, zero up to the next multiple of 16."""
     wide_vectors()
     for i in range(x.shape[0]):
         m = mean[i]
         for j in range(n):
             out[i, j] = x[i, np.uint64(rows[start + j])] - m
-        for j in range(n, -(-n // 8) * 8):
+        for j in range(n, -(-n // 16) * 16):
             out[i, j] = 0.0
 
 
 @jit_helper
-def _squared_norms(d, factor, depth, out, k, start):
-    """out[k, start + j] = |factor d[:, j]|^2 over 32 columns j, factor lower triangular."""
-    for b in range(0, 32, 16):
+def _squared_norms(d, factor, depth, out, k, start, n):
+    """out[k, start + j] = |factor d[:, j]|^2 over n columns j, by sixteens; factor is lower triangular."""
+    for b in range(0, n, 16):
         zero = splat(0.0)
         s0 = zero
         s1 = zero
@@ -71,61 +73,67 @@ def _distances(x, mean, factor, rows, n, tile, out):
     """out[0, j] = |factor (x[:, rows[j]] - mean)|^2 for j < n, by tiles of 32 gathered rows."""
     depth = x.shape[0]
     for start in range(0, n, 32):
-        _gather_differences(x, mean, rows, start, min(32, n - start), tile)
-        _squared_norms(tile, factor, depth, out, 0, start)
+        m = min(32, n - start)
+        _gather_differences(x, mean, rows, start, m, tile)
+        _squared_norms(tile, factor, depth, out, 0, start, m)
 
 
 @jit_helper
-def _dense_scores(x, mean, factor, constant, depth, tile, scores, k):
-    """Scores of component k in all rows, from their first `depth` features."""
+def _dense_scores(x, mean, factor, constant, depth, tile, scores, k, begin, end):
+    """Scores of component k in a range of rows, from their first `depth` features."""
     half = splat(-0.5)
     c = splat(constant)
-    for start in range(0, scores.shape[1], 32):
+    for start in range(begin, end, 32):
         for i in range(depth):
             m = splat(mean[i])
             for j in range(0, 32, 8):
                 store(tile, i, j, minus(load(x, i, start + j), m))
-        _squared_norms(tile, factor, depth, scores, k, start)
+        _squared_norms(tile, factor, depth, scores, k, start, 32)
         for b in range(start, start + 32, 8):
             store(scores, k, b, fma(half, load(scores, k, b), c))
 
 
 @jit_helper
-def _best_guess(scores, best):
+def _best_guess(scores, best, begin, end):
     """Set best[b] to the component of the largest score; return the rows ordered by it, and where each starts."""
     wide_vectors()
-    n_components, n_rows = scores.shape
-    largest = np.empty((1, n_rows))
-    for b in range(n_rows):
+    n_components = scores.shape[0]
+    largest = np.empty((1, end))
+    for b in range(begin, end):
         best[b] = 0
         largest[0, b] = scores[0, b]
     for k in range(1, n_components):
-        for b in range(n_rows):
+        for b in range(begin, end):
             score = scores[k, b]
             best[b] = k if score > largest[0, b] else best[b]
             largest[0, b] = score if score > largest[0, b] else largest[0, b]
     first = np.empty(n_components + 2, np.int64)
     for k in range(n_components + 2):
         first[k] = 0
-    for b in range(n_rows):
+    for b in range(begin, end):
         first[best[b] + 2] += 1
     for k in range(n_components):
         first[k + 2] += first[k + 1]
-    order = np.empty(n_rows, np.int64)
-    for b in range(n_rows):
+    order = np.empty(end - begin, np.int64)
+    for b in range(begin, end):
         order[first[best[b] + 1]] = b
         first[best[b] + 1] += 1
     return order, first
 
 
 @jit_helper
-def _complete_best(x, means, factors, constants, scores, best, bounds):
-    """Complete each row's best guess: its score goes to scores[best[b], b] and, less `CUT`, to bounds[0, b]."""
-    depth, n_rows = x.shape
-    order, first = _best_guess(scores, best)
-    tile = np.empty((depth, 32))
-    distances = np.empty((1, n_rows + 32))
-    for k in range(scores.shape[0]):
+def _screen(x, means, factors, constants, scores, bounds, tile, begin, end):
+    """Score a range of rows by their leading features; complete each row's best guess.
+
+    The guess's score is right then, and less `CUT` it is bounds[0, b]: what others must exceed to matter.
+    """
+    n_components = scores.shape[0]
+    for k in range(n_components):
+        _dense_scores(x, means[k], factors[k], constants[k], SCREEN_DEPTH, tile, scores, k, begin, end)
+    best = np.empty(end, np.int64)
+    order, first = _best_guess(scores, best, begin, end)
+    distances = np.empty((1, end + 32))
+    for k in range(n_components):
         rows = order[first[k] : first[k + 1]]
         _distances(x, means[k], factors[k], rows, rows.size, tile, distances)
         for j in range(rows.size):
@@ -136,14 +144,21 @@ def _complete_best(x, means, factors, constants, scores, best, bounds):
 
 
 @jit_helper
-def _complete_rest(x, mean, factor, constant, scores, k, bounds, rows, distances, tile):
-    """Complete component k in the rows where it may still matter; elsewhere its score becomes -inf."""
-    n_rows = scores.shape[1]
+def _surviving(scores, k, bounds, rows, n_rows):
+    """List the rows in which component k may still matter; return their number."""
     n = 0
     for b in range(0, n_rows, 8):
         n = append_greater(scores, k, b, bounds, rows, n)
+    return n
+
+
+@jit_helper
+def _complete(x, mean, factor, constant, scores, k, bounds, rows, distances, tile):
+    """Complete component k in the rows where it may still matter; elsewhere its score becomes -inf."""
+    n_rows = scores.shape[1]
+    n = _surviving(scores, k, bounds, rows, n_rows)
     if 2 * n > n_rows:
-        _dense_scores(x, mean, factor, constant, x.shape[0], tile, scores, k)
+        _dense_scores(x, mean, factor, constant, x.shape[0], tile, scores, k, 0, n_rows)
         return
     _distances(x, mean, factor, rows, n, tile, distances)
     for b in range(n_rows):
@@ -155,35 +170,42 @@ def _complete_rest(x, mean, factor, constant, scores, k, bounds, rows, distances
 @jit
 def full_scores(x, means, factors, constants, scores):
     """scores[k, b] = constants[k] - |factors[k] (x[:, b] - means[k])|^2 / 2."""
-    tile = np.empty((x.shape[0], 32))
+    tile = aligned_empty(x.shape[0], 32)
     for k in range(scores.shape[0]):
-        _dense_scores(x, means[k], factors[k], constants[k], x.shape[0], tile, scores, k)
+        _dense_scores(x, means[k], factors[k], constants[k], x.shape[0], tile, scores, k, 0, scores.shape[1])
 
 
 @jit
 def screened_full_scores(x, means, factors, constants, scores):
     """Do as `full_scores`, but a score more than `CUT` below the row's largest may come out as -inf.
 
-    A squared distance over the leading features never exceeds the whole one, so that it bounds the score.
+    A squared distance over the leading features never exceeds the whole one, so that it bounds the score. Where
+    more than half would survive that in the first rows, it is not tried on the others.
     """
     n_components, n_rows = scores.shape
-    tile = np.empty((x.shape[0], 32))
-    for k in range(n_components):
-        _dense_scores(x, means[k], factors[k], constants[k], SCREEN_DEPTH, tile, scores, k)
-    best = np.empty(n_rows, np.int64)
+    tile = aligned_empty(x.shape[0], 32)
     bounds = np.empty((1, n_rows))
-    _complete_best(x, means, factors, constants, scores, best, bounds)
     rows = np.empty(n_rows + 8, np.int64)
+    sample = min(SAMPLE, n_rows)
+    _screen(x, means, factors, constants, scores, bounds, tile, 0, sample)
+    survivors = 0
+    for k in range(n_components):
+        survivors += _surviving(scores, k, bounds, rows, sample)
+    if 2 * survivors > n_components * sample:
+        for k in range(n_components):
+            _dense_scores(x, means[k], factors[k], constants[k], x.shape[0], tile, scores, k, 0, n_rows)
+        return
+    _screen(x, means, factors, constants, scores, bounds, tile, sample, n_rows)
     distances = np.empty((1, n_rows + 32))
     for k in range(n_components):
-        _complete_rest(x, means[k], factors[k], constants[k], scores, k, bounds, rows, distances, tile)
+        _complete(x, means[k], factors[k], constants[k], scores, k, bounds, rows, distances, tile)
 
 
-@jit
-def whiten(x, center, factor, out):
+@jit_helper
+def _whiten(x, center, factor, out):
     """out[:, b] = factor (x[:, b] - center), factor lower triangular."""
     depth, n_rows = x.shape
-    d = np.empty((depth, 32))
+    d = aligned_empty(depth, 32)
     for start in range(0, n_rows, 32):
         for i in range(depth):
             for j in range(32):
@@ -192,39 +214,60 @@ def whiten(x, center, factor, out):
             for b in range(0, 32, 8):
                 y = splat(0.0)
                 for j in range(i + 1):
-                    y = fma(splat(factor[i, j]), load(d, j, b), y)
+                    y = fma(broadcast(factor, i, j), load(d, j, b), y)
                 store(out, i, start + b, y)
 
 
+@jit_helper
+def _diagonal_scores(x, mean, precision, constant, scores, k):
+    """scores[k, b] = constant - sum_i precision[i] (x[i, b] - mean[i])^2 / 2."""
+    half = splat(-0.5)
+    zero = splat(0.0)
+    c = splat(constant)
+    for b in range(0, x.shape[1], 32):
+        s0 = zero
+        s1 = zero
+        s2 = zero
+        s3 = zero
+        for i in range(x.shape[0]):
+            m = splat(mean[i])
+            p = splat(precision[i])
+            d0 = minus(load(x, i, b), m)
+            d1 = minus(load(x, i, b + 8), m)
+            d2 = minus(load(x, i, b + 16), m)
+            d3 = minus(load(x, i, b + 24), m)
+            s0 = fma(fma(p, d0, zero), d0, s0)
+            s1 = fma(fma(p, d1, zero), d1, s1)
+            s2 = fma(fma(p, d2, zero), d2, s2)
+            s3 = fma(fma(p, d3, zero), d3, s3)
+        store(scores, k, b, fma(half, s0, c))
+        store(scores, k, b + 8, fma(half, s1, c))
+        store(scores, k, b + 16, fma(half, s2, c))
+        store(scores, k, b + 24, fma(half, s3, c))
+
+
 @jit
-def diagonal_scores(x, means, precisions, constants, scores):
-    """scores[k, b] = constants[k] - sum_i precisions[k, i] (x[i, b] - means[k, i])^2 / 2."""
-    n_components, n_rows = scores.shape
-    depth = x.shape[0]
-    for k in range(n_components):
-        half = splat(-0.5)
-        for b in range(0, n_rows, 32):
-            zero = splat(0.0)
-            s0 = zero
-            s1 = zero
-            s2 = zero
-            s3 = zero
-            for i in range(depth):
-                m = splat(means[k, i])
-                p = splat(precisions[k, i])
-                d0 = minus(load(x, i, b), m)
-                d1 = minus(load(x, i, b + 8), m)
-                d2 = minus(load(x, i, b + 16), m)
-                d3 = minus(load(x, i, b + 24), m)
-                s0 = fma(fma(p, d0, zero), d0, s0)
-                s1 = fma(fma(p, d1, zero), d1, s1)
-                s2 = fma(fma(p, d2, zero), d2, s2)
-                s3 = fma(fma(p, d3, zero), d3, s3)
-            c = splat(constants[k])
-            store(scores, k, b, fma(half, s0, c))
-            store(scores, k, b + 8, fma(half, s1, c))
-            store(scores, k, b + 16, fma(half, s2, c))
-            store(scores, k, b + 24, fma(half, s3, c))
+def diagonal_scores(x, means, factors, constants, scores):
+    """scores[k, b] = constants[k] - sum_i factors[k, 0, i] (x[i, b] - means[k, i])^2 / 2: factors are precisions."""
+    for k in range(scores.shape[0]):
+        _diagonal_scores(x, means[k], factors[k, 0], constants[k], scores, k)
+
+
+@jit
+def tied_scores(x, means, factors, constants, scores):
+    """Do as `full_scores` with one factor for all: rows are whitened once, about the first mean."""
+    depth, n_rows = x.shape
+    factor, center = factors[0], means[0]
+    whitened = aligned_empty(depth, n_rows)
+    _whiten(x, center, factor, whitened)
+    mean, ones = np.empty((2, depth))
+    for k in range(scores.shape[0]):
+        for i in range(depth):
+            mean[i] = 0.0
+            ones[i] = 1.0
+            for j in range(i + 1):
+                mean[i] += factor[i, j] * (means[k, j] - center[j])
+        _diagonal_scores(whitened, mean, ones, constants[k], scores, k)
 
 
 @jit

@@ -7,18 +7,23 @@ Shapes: `table` (B, D8) and `x` (D4, B) hold the rows of a block (see `blocks`),
 import numpy as np
 
 from skvi._numba import jit, jit_helper
-from skvi.kernels.simd import append_greater, broadcast, fma, load, minus, splat, store, total
+from skvi.kernels.simd import aligned_empty, append_greater, broadcast, fma, load, minus, splat, store, total
 
-_CHUNK = 48
+# Doubles in a chunk of picked rows, which stays in a first-level cache while the tiles go over it.
+_CHUNK_DOUBLES = 3072
+_MOST_ROWS = 48
 
 
 @jit_helper
 def _active(responsibilities, k, zeros, rows):
-    """List the rows with a positive responsibility; return their number."""
+    """List the rows with a positive responsibility; return their number and the sum of responsibilities."""
     n = 0
+    one = splat(1.0)
+    mass = splat(0.0)
     for b in range(0, responsibilities.shape[1], 8):
         n = append_greater(responsibilities, k, b, zeros, rows, n)
-    return n
+        mass = fma(one, load(responsibilities, k, b), mass)
+    return n, total(mass)
 
 
 @jit_helper
@@ -32,18 +37,15 @@ def _row_scratch(n_rows):
 
 @jit_helper
 def _pick(table, means, responsibilities, k, rows, start, n, d, e):
-    """Set d[j] to the differences of n picked rows from the mean, e[j] to r d[j]; return the sum of r."""
-    mass = 0.0
+    """Set d[j] to the differences of n picked rows from the mean, and e[j] to r d[j]."""
     zero = splat(0.0)
     for j in range(n):
         b = rows[start + j]
-        mass += responsibilities[k, b]
         r = broadcast(responsibilities, k, b)
         for i in range(0, table.shape[1], 8):
             difference = minus(load(table, b, i), load(means, k, i))
             store(d, j, i, difference)
             store(e, j, i, fma(r, difference, zero))
-    return mass
 
 
 @jit_helper
@@ -99,57 +101,95 @@ def _scatter(d, e, n, second):
 
 
 @jit
-def full_moments(table, responsibilities, means, count, first, second):
-    """Add a block's moments about the means: sums of r, r d and r d d' with d = x - mean.
+def full_moments(x, table, responsibilities, means, count, first, second):
+    """Add a block's moments about the means: sums of r, r d and r d d' with d = row - mean.
 
     `second` is (K, D8, D8), or (1, D8, D8) where all components share one scatter; only its lower triangle
     is meant (see `mirror`).
     """
     n_components, n_rows = responsibilities.shape
+    columns = table.shape[1]
     rows, zeros = _row_scratch(n_rows)
-    d, e = np.empty((2, _CHUNK, table.shape[1]))
+    chunk = max(min(_CHUNK_DOUBLES // columns, _MOST_ROWS), 1)
+    d = aligned_empty(chunk, columns)
+    e = aligned_empty(chunk, columns)
     for k in range(n_components):
-        n_active = _active(responsibilities, k, zeros, rows)
-        for start in range(0, n_active, _CHUNK):
-            n = min(_CHUNK, n_active - start)
-            count[k] += _pick(table, means, responsibilities, k, rows, start, n, d, e)
+        n_active, mass = _active(responsibilities, k, zeros, rows)
+        count[k] += mass
+        for start in range(0, n_active, chunk):
+            n = min(chunk, n_active - start)
+            _pick(table, means, responsibilities, k, rows, start, n, d, e)
             _add_rows(e, n, k, first)
             _scatter(d, e, n, second[k % second.shape[0]])
 
 
-@jit
-def diagonal_moments(table, responsibilities, means, count, first, second):
-    """Add a block's moments about the means: sums of r, r d and r d^2 with d = x - mean, per feature."""
-    n_components, n_rows = responsibilities.shape
-    rows, zeros = _row_scratch(n_rows)
+@jit_helper
+def _add_picked(table, means, responsibilities, k, rows, n, first, second):
+    """Add r d and r d^2 of n picked rows to first[k] and second[k], for eight features at a time."""
     zero = splat(0.0)
     one = splat(1.0)
+    for i in range(0, table.shape[1], 8):
+        mean = load(means, k, i)
+        s1 = load(first, k, i)
+        s2 = load(second, k, i)
+        t1 = zero
+        t2 = zero
+        for j in range(0, n - 1, 2):
+            d = minus(load(table, rows[j], i), mean)
+            e = fma(broadcast(responsibilities, k, rows[j]), d, zero)
+            s1 = fma(one, e, s1)
+            s2 = fma(e, d, s2)
+            d = minus(load(table, rows[j + 1], i), mean)
+            e = fma(broadcast(responsibilities, k, rows[j + 1]), d, zero)
+            t1 = fma(one, e, t1)
+            t2 = fma(e, d, t2)
+        if n % 2 == 1:
+            d = minus(load(table, rows[n - 1], i), mean)
+            e = fma(broadcast(responsibilities, k, rows[n - 1]), d, zero)
+            s1 = fma(one, e, s1)
+            s2 = fma(e, d, s2)
+        store(first, k, i, fma(one, s1, t1))
+        store(second, k, i, fma(one, s2, t2))
+
+
+@jit_helper
+def _add_all(x, means, responsibilities, k, first, second):
+    """Add r d and r d^2 of all rows to first[k] and second[k], eight rows and two features at a time."""
+    zero = splat(0.0)
+    for i in range(0, x.shape[0], 2):
+        m = splat(means[k, i])
+        o = splat(means[k, i + 1])
+        s1 = zero
+        s2 = zero
+        t1 = zero
+        t2 = zero
+        for b in range(0, x.shape[1], 8):
+            r = load(responsibilities, k, b)
+            d = minus(load(x, i, b), m)
+            s1 = fma(r, d, s1)
+            s2 = fma(fma(r, d, zero), d, s2)
+            d = minus(load(x, i + 1, b), o)
+            t1 = fma(r, d, t1)
+            t2 = fma(fma(r, d, zero), d, t2)
+        first[k, i] += total(s1)
+        second[k, i] += total(s2)
+        first[k, i + 1] += total(t1)
+        second[k, i + 1] += total(t2)
+
+
+@jit
+def diagonal_moments(x, table, responsibilities, means, count, first, second):
+    """Add a block's moments about the means: sums of r, r d and r d^2 with d = row - mean; `second` is (K, 1, D8)."""
+    n_components, n_rows = responsibilities.shape
+    rows, zeros = _row_scratch(n_rows)
+    seconds = second.reshape((n_components, first.shape[1]))
     for k in range(n_components):
-        n_active = _active(responsibilities, k, zeros, rows)
-        for j in range(n_active):
-            count[k] += responsibilities[k, rows[j]]
-        for i in range(0, table.shape[1], 8):
-            mean = load(means, k, i)
-            s1 = load(first, k, i)
-            s2 = load(second, k, i)
-            t1 = zero
-            t2 = zero
-            for j in range(0, n_active - 1, 2):
-                d = minus(load(table, rows[j], i), mean)
-                e = fma(broadcast(responsibilities, k, rows[j]), d, zero)
-                s1 = fma(one, e, s1)
-                s2 = fma(e, d, s2)
-                d = minus(load(table, rows[j + 1], i), mean)
-                e = fma(broadcast(responsibilities, k, rows[j + 1]), d, zero)
-                t1 = fma(one, e, t1)
-                t2 = fma(e, d, t2)
-            if n_active % 2 == 1:
-                d = minus(load(table, rows[n_active - 1], i), mean)
-                e = fma(broadcast(responsibilities, k, rows[n_active - 1]), d, zero)
-                s1 = fma(one, e, s1)
-                s2 = fma(e, d, s2)
-            store(first, k, i, fma(one, s1, t1))
-            store(second, k, i, fma(one, s2, t2))
+        n_active, mass = _active(responsibilities, k, zeros, rows)
+        count[k] += mass
+        if 2 * n_active > n_rows:
+            _add_all(x, means, responsibilities, k, first, seconds)
+        else:
+            _add_picked(table, means, responsibilities, k, rows, n_active, first, seconds)
 
 
 @jit_helper
@@ -216,8 +256,8 @@ def _low_moments(x, responsibilities, k, mean, count, first, second):
 
 
 @jit
-def low_moments(x, responsibilities, means, count, first, second):
-    """Do as `full_moments`, for at most four features, from the block with the rows in the fastest axis."""
+def low_moments(x, table, responsibilities, means, count, first, second):
+    """Do as `full_moments`, for at most four features: from x, and with an empty table."""
     for k in range(responsibilities.shape[0]):
         _low_moments(x, responsibilities, k, means[k], count, first, second[k % second.shape[0]])
 

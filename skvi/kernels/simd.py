@@ -5,12 +5,25 @@ vectoriser does not find that form by itself, so these intrinsics spell it out; 
 AVX-512 register, two AVX2 registers or four NEON registers. Without compilation a vector is a numpy array.
 """
 
-from skvi._numba import DISABLED
+import numpy as np
+
+from skvi._numba import DISABLED, jit_helper
 
 LANES = 8
+#: bytes of a vector: where one begins off this grid it straddles two lines of the cache
+ALIGNMENT = 64
+
+
+@jit_helper
+def aligned_empty(n_rows, n_columns):
+    """An uninitialised (n_rows, n_columns) array that begins on the grid of vectors."""
+    n = n_rows * n_columns
+    flat = np.empty(n + LANES)
+    start = (ALIGNMENT - flat.ctypes.data % ALIGNMENT) % ALIGNMENT // 8
+    return flat[start : start + n].reshape((n_rows, n_columns))
+
 
 if DISABLED:
-    import numpy as np
 
     def load(array, i, b):
         """Return array[i, b:b+8]."""
@@ -43,6 +56,10 @@ if DISABLED:
     def drop_below(x, bound):
         """Return x, but zero where it is below the bound."""
         return np.where(x < bound, 0.0, x)
+
+    def any_above(x, bound):
+        """Whether some lane of x is above the bound, or NaN."""
+        return not (x <= bound).all()
 
     def add_to_exponent(x, n):
         """Return x times 2 to the power that the low bits of n hold, relative to 1.5 * 2**52."""
@@ -175,6 +192,17 @@ else:
             return builder.select(builder.fcmp_ordered("<", *args), zero, args[0])
 
         return _vector(_vector, _vector), codegen
+
+    @intrinsic
+    def any_above(typingctx, x, bound):
+        """Whether some lane of x is above the bound, or NaN."""
+
+        def codegen(context, builder, signature, args):
+            bits = ir.IntType(LANES)
+            above = builder.bitcast(builder.fcmp_unordered(">", *args), bits)
+            return builder.icmp_unsigned("!=", above, ir.Constant(bits, 0))
+
+        return types.boolean(_vector, _vector), codegen
 
     @intrinsic
     def add_to_exponent(typingctx, x, n):

@@ -14,36 +14,34 @@ from skvi.models.rows import pad
 
 
 class Messages(NamedTuple):
-    """Parameters of scores c_k - |F_k (x - m_k)|^2 / 2, padded for the kernels."""
+    """Parameters of scores, c_k less half a squared distance from m_k, padded for the kernels."""
 
     constants: np.ndarray  # (K,)
-    means: np.ndarray  # (K, D4), whitened where the factor is shared
-    factors: np.ndarray  # (K, D4, D4) lower triangular, or (K, D4) precisions
-    center: np.ndarray | None = None  # (D4,), of the shared factor
-    shared_factor: np.ndarray | None = None  # (D4, D4)
+    means: np.ndarray  # (K, D4)
+    factors: np.ndarray  # (K, D4, D4) lower triangular, (1, D4, D4) where shared, or (K, 1, D4) precisions
 
 
 def _pad(array, n_axes):
     return pad(array, n_axes, FEATURE_TILE)
 
 
-def scatter_needs_table(n_features):
-    """Whether `scatter_moments` reads a block's table."""
-    return n_features > FEATURE_TILE
+def _triangular(constants, means, factors):
+    return Messages(constants, _pad(means, 1), _pad(factors, 2))
 
 
-def scatter_moments(block, responsibilities, means, count, first, second):
-    """Add a block's first and second moments, by the kernel that suits its number of features."""
-    if len(block.x) == FEATURE_TILE:
-        moments.low_moments(block.x, responsibilities, means, count, first, second)
-    else:
-        moments.full_moments(block.table, responsibilities, means, count, first, second)
+def _diagonal(constants, means, precisions):
+    return Messages(constants, _pad(means, 1), _pad(precisions, 1)[:, None])
+
+
+def scatter_kernel(n_features):
+    """The kernel of full second moments that suits a number of features, and whether it reads a block's table."""
+    return (moments.full_moments, True) if n_features > FEATURE_TILE else (moments.low_moments, False)
 
 
 class GaussianComponents:
     """Gaussian components with means and precisions in one of four forms.
 
-    Subclasses give `family`, `messages`, `scores`, `moments`, `needs_table`, `cost` and `predictive`.
+    Subclasses give `family`, `messages`, `score_kernel`, `moment_kernel`, `cost` and `predictive`.
     """
 
     #: name that users know, as in scikit-learn's covariance_type
@@ -73,16 +71,12 @@ class GaussianComponents:
 
 
 class _FullMoments(GaussianComponents):
-    def needs_table(self, n_features):
-        """Whether moments read a block's table."""
-        return scatter_needs_table(n_features)
+    def moment_kernel(self, n_features):
+        """The kernel that adds moments, and whether it reads a block's table."""
+        return scatter_kernel(n_features)
 
     def _second_shape(self, n_components, depth):
         return n_components, depth, depth
-
-    def moments(self, block, responsibilities, means, accumulators):
-        """Add a block's moments to the accumulators."""
-        scatter_moments(block, responsibilities, means, *accumulators)
 
     def _unpad(self, second, d):
         moments.mirror(second)
@@ -90,23 +84,19 @@ class _FullMoments(GaussianComponents):
 
 
 class _DiagonalMoments(GaussianComponents):
-    def needs_table(self, n_features):
-        """Whether moments read a block's table."""
-        return True
+    def moment_kernel(self, n_features):
+        """The kernel that adds moments, and whether it reads a block's table."""
+        return moments.diagonal_moments, True
+
+    def score_kernel(self, n_features):
+        """The kernel of scores: expected log joint of rows and components, less the base measure."""
+        return kernels.diagonal_scores
 
     def _second_shape(self, n_components, depth):
-        return n_components, depth
-
-    def moments(self, block, responsibilities, means, accumulators):
-        """Add a block's moments to the accumulators."""
-        moments.diagonal_moments(block.table, responsibilities, means, *accumulators)
+        return n_components, 1, depth
 
     def _unpad(self, second, d):
-        return second[:, :d]
-
-    def scores(self, x, messages, out, screen=True):
-        """Expected log joint of rows and components, less the base measure."""
-        kernels.diagonal_scores(x, messages.means, messages.factors, messages.constants, out)
+        return second[:, 0, :d]
 
     def cost(self, n_components, n_features):
         """Arithmetic operations per row, and bytes of a result."""
@@ -129,13 +119,12 @@ class FullComponents(_FullMoments):
     def messages(self, q, log_weights):
         """What the rows hear of q."""
         factors = np.sqrt(q.dof)[:, None, None] * q.precision.inverse_cholesky
-        return Messages(self._constants(q, log_weights), _pad(q.mean, 1), _pad(factors, 2))
+        return _triangular(self._constants(q, log_weights), q.mean, factors)
 
-    def scores(self, x, messages, out, screen=True):
-        """Expected log joint of rows and components, less the base measure."""
-        deep = screen and x.shape[0] >= 2 * kernels.SCREEN_DEPTH
-        kernel = kernels.screened_full_scores if deep else kernels.full_scores
-        kernel(x, messages.means, messages.factors, messages.constants, out)
+    def score_kernel(self, n_features):
+        """The kernel of scores: expected log joint of rows and components, less the base measure."""
+        deep = n_features >= 2 * kernels.SCREEN_DEPTH
+        return kernels.screened_full_scores if deep else kernels.full_scores
 
     def cost(self, n_components, n_features):
         """Arithmetic operations per row, and bytes of a result."""
@@ -148,10 +137,10 @@ class FullComponents(_FullMoments):
         spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
         factor = q.precision.inverse_cholesky / np.sqrt(spread)[..., None, None]
         log_scale = -np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-        messages = Messages(np.zeros(len(q.mean)), _pad(q.mean, 1), _pad(factor, 2))
+        constants, means, factors = _triangular(np.zeros(len(q.mean)), q.mean, factor)
 
         def log_density(x, out):
-            self.scores(x, messages, out, screen=False)
+            kernels.full_scores(x, means, factors, constants, out)
             out[:] = _student_t(-2.0 * out, dof[:, None], d, log_scale[:, None])
 
         return log_density
@@ -169,22 +158,14 @@ class TiedComponents(_FullMoments):
     def _unpad(self, second, d):
         return super()._unpad(second, d)[0]
 
-    def _whitened(self, q, factor, constants):
-        center = q.mean.mean(axis=0)
-        means = (q.mean - center) @ factor.T
-        ones = np.ones_like(means)
-        return Messages(constants, _pad(means, 1), _pad(ones, 1), _pad(center, 1), _pad(factor, 2))
-
     def messages(self, q, log_weights):
         """What the rows hear of q."""
         factor = np.sqrt(q.dof) * q.precision.inverse_cholesky
-        return self._whitened(q, factor, self._constants(q, log_weights))
+        return _triangular(self._constants(q, log_weights), q.mean, factor[None])
 
-    def scores(self, x, messages, out, screen=True):
-        """Expected log joint of rows and components, less the base measure."""
-        whitened = np.empty_like(x)
-        kernels.whiten(x, messages.center, messages.shared_factor, whitened)
-        kernels.diagonal_scores(whitened, messages.means, messages.factors, messages.constants, out)
+    def score_kernel(self, n_features):
+        """The kernel of scores: expected log joint of rows and components, less the base measure."""
+        return kernels.tied_scores
 
     def cost(self, n_components, n_features):
         """Arithmetic operations per row, and bytes of a result."""
@@ -198,10 +179,10 @@ class TiedComponents(_FullMoments):
         spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
         factor = q.precision.inverse_cholesky
         log_scale = 0.5 * d * np.log(spread) - np.log(np.diagonal(factor)).sum()
-        messages = self._whitened(q, factor, np.zeros(len(q.mean)))
+        constants, means, factors = _triangular(np.zeros(len(q.mean)), q.mean, factor[None])
 
         def log_density(x, out):
-            self.scores(x, messages, out, screen=False)
+            kernels.tied_scores(x, means, factors, constants, out)
             out[:] = _student_t(-2.0 * out / spread[:, None], dof, d, log_scale[:, None])
 
         return log_density
@@ -215,7 +196,7 @@ class DiagonalComponents(_DiagonalMoments):
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""
-        return Messages(self._constants(q, log_weights), _pad(q.mean, 1), _pad(q.expected_precision, 1))
+        return _diagonal(self._constants(q, log_weights), q.mean, q.expected_precision)
 
     def predictive(self, q):
         """Product over features of each component's Student-t, as a function of x."""
@@ -240,10 +221,10 @@ class SphericalComponents(_DiagonalMoments):
     def messages(self, q, log_weights):
         """What the rows hear of q."""
         precisions = np.repeat(q.expected_precision[:, None], q.n_features, axis=1)
-        return Messages(self._constants(q, log_weights), _pad(q.mean, 1), _pad(precisions, 1))
+        return _diagonal(self._constants(q, log_weights), q.mean, precisions)
 
     def _unpad(self, second, d):
-        return second[:, :d].sum(axis=1)
+        return super()._unpad(second, d).sum(axis=1)
 
     def predictive(self, q):
         """Spherical Student-t of each component's next row, as a function of x."""
@@ -251,10 +232,10 @@ class SphericalComponents(_DiagonalMoments):
         dof = d * q.dof
         squared = q.scale * (q.mean_precision + 1.0) / (q.mean_precision * dof)
         precisions = np.repeat(1.0 / squared[:, None], d, axis=1)
-        messages = Messages(np.zeros(len(q.mean)), _pad(q.mean, 1), _pad(precisions, 1))
+        constants, means, factors = _diagonal(np.zeros(len(q.mean)), q.mean, precisions)
 
         def log_density(x, out):
-            self.scores(x, messages, out)
+            kernels.diagonal_scores(x, means, factors, constants, out)
             out[:] = _student_t(-2.0 * out, dof[:, None], d, 0.5 * d * np.log(squared)[:, None])
 
         return log_density

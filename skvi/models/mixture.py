@@ -10,14 +10,15 @@ from skvi.engine.summary import Summary
 from skvi.families import Joint
 from skvi.kernels.assignments import harden, soften
 from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, TABLE_TILE, padded
+from skvi.kernels.passes import soft_kernels, soft_pass
 from skvi.models.base import ConjugateModel
 from skvi.models.gaussian import COMPONENTS
-from skvi.models.rows import kernel_blocks, pad
+from skvi.models.rows import block_width, kernel_blocks, pad
 from skvi.models.weights import WEIGHTS
 
 # Doubles in a block and its scores: a share of a second-level cache that leaves room for the rest.
 _BLOCK_DOUBLES = 65536
-_MOST_ROWS = 4096
+_MOST_ROWS = 1024
 
 
 def _falling(masses):
@@ -48,7 +49,8 @@ class Mixture(ConjugateModel):
         self.components = components
         self.n_components = n_components
         self.n_features = n_features
-        self._with_table = components.needs_table(n_features)
+        self._score = components.score_kernel(n_features)
+        self._gather, self._with_table = components.moment_kernel(n_features)
         width = padded(n_features, FEATURE_TILE) + padded(n_features, TABLE_TILE) + n_components
         rows = min(_BLOCK_DOUBLES // width, _MOST_ROWS)
         # An odd number of tiles: with a power of two all rows of a block would share a few cache sets.
@@ -77,15 +79,20 @@ class Mixture(ConjugateModel):
 
     def local_step(self, block, messages):
         accumulators = self.components.empty(self.n_components, self.n_features)
-        means = pad(messages.reference, 1, TABLE_TILE)
-        entropy = 0.0
-
-        def score(x, out):
-            self.components.scores(x, messages.components, out)
-
-        for _, loaded, scores in self._scored_blocks(block, score, self._with_table):
-            entropy += soften(scores, loaded.weights, _threads.scratch("row_bounds", loaded.weights.shape))
-            self.components.moments(loaded, scores, means, accumulators)
+        reference = pad(messages.reference, 1, TABLE_TILE)
+        constants, means, factors = messages.components
+        entropy = soft_pass(
+            soft_kernels(self._score, self._gather, block.values, block.weights),
+            block.values,
+            block.weights,
+            block_width(block.n_rows, self._block_rows),
+            reference.shape[1] if self._with_table else 0,
+            means,
+            factors,
+            constants,
+            reference,
+            *accumulators,
+        )
         return self._summary(messages.reference, accumulators, entropy, block.weight)
 
     def _summary(self, reference, accumulators, entropy, weight):
@@ -97,18 +104,29 @@ class Mixture(ConjugateModel):
     def start_step(self, block, start):
         accumulators = self.components.empty(self.n_components, self.n_features)
         means = pad(start.reference, 1, TABLE_TILE)
-        for part, loaded, scores in self._scored_blocks(block, lambda x, out: None, self._with_table):
+        for part, loaded in kernel_blocks(block, self._block_rows, self._with_table):
+            scores = self._scores_scratch(loaded)
             start.assign(block, part, loaded, scores)
-            self.components.moments(loaded, scores, means, accumulators)
+            self._gather(loaded.x, loaded.table, scores, means, *accumulators)
         # The entropy of a start is nobody's business: the first sweep replaces the summary.
         return self._summary(start.reference, accumulators, 0.0, block.weight)
 
-    def _soft_blocks(self, block, messages):
+    def _scores_scratch(self, loaded):
+        return _threads.scratch("scores", (self.n_components, len(loaded.weights)))
+
+    def _scored_blocks(self, rows, score):
+        """Yield (range, block, scores) for each kernel block of the rows; `score` fills the scores."""
+        for part, block in kernel_blocks(rows, self._block_rows, with_table=False):
+            scores = self._scores_scratch(block)
+            score(block.x, scores)
+            yield part, block, scores
+
+    def _score_by(self, messages):
+        constants, means, factors = messages.components
+        return lambda x, scores: self._score(x, means, factors, constants, scores)
+
+    def _soft_blocks(self, block, score):
         """Yield (range, row bounds, responsibilities) of the rows of a block."""
-
-        def score(x, scores):
-            self.components.scores(x, messages.components, scores)
-
         for part, loaded, scores in self._scored_blocks(block, score):
             row_bounds = _threads.scratch("row_bounds", loaded.weights.shape)
             soften(scores, loaded.weights, row_bounds)
@@ -118,25 +136,21 @@ class Mixture(ConjugateModel):
     def row_bounds(self, block, messages):
         """Each row's evidence lower bound (nats)."""
         out = np.empty(block.n_rows)
-        for part, row_bounds, _ in self._soft_blocks(block, messages):
+        for part, row_bounds, _ in self._soft_blocks(block, self._score_by(messages)):
             out[part] = row_bounds
         return out + self.components.log_base_measure(self.n_features)
 
     def responsibilities(self, block, messages):
         """Each row's local posterior over components, shape (n_rows, n_components); rows have weight one."""
         out = np.empty((block.n_rows, self.n_components))
-        for part, _, responsibilities in self._soft_blocks(block, messages):
+        for part, _, responsibilities in self._soft_blocks(block, self._score_by(messages)):
             out[part] = responsibilities
         return out
 
     def labels(self, block, messages):
         """Each row's most probable component."""
         out = np.empty(block.n_rows, np.int64)
-
-        def score(x, scores):
-            self.components.scores(x, messages.components, scores)
-
-        for part, loaded, scores in self._scored_blocks(block, score):
+        for part, loaded, scores in self._scored_blocks(block, self._score_by(messages)):
             labels = _threads.scratch("labels", loaded.weights.shape, np.int64)
             harden(scores, loaded.weights, labels)
             out[part] = labels[: part.stop - part.start]
@@ -153,10 +167,8 @@ class Mixture(ConjugateModel):
             log_density(x, scores)
             scores += log_weights
 
-        for part, loaded, scores in self._scored_blocks(block, score):
-            row_bounds = _threads.scratch("row_bounds", loaded.weights.shape)
-            soften(scores, loaded.weights, row_bounds)
-            out[part] = row_bounds[: part.stop - part.start]
+        for part, row_bounds, _ in self._soft_blocks(block, score):
+            out[part] = row_bounds
         return out
 
     def order_by_mass(self, summary):

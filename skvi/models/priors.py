@@ -8,7 +8,7 @@ from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.kernels.blocks import TABLE_TILE
 from skvi.kernels.moments import mirror
-from skvi.models.gaussian import scatter_moments, scatter_needs_table
+from skvi.models.gaussian import scatter_kernel
 from skvi.models.rows import kernel_blocks, pad
 
 #: smallest eigenvalue of a correlation matrix that counts as regular
@@ -69,8 +69,9 @@ def _block_moments(rows, reference):
     means = pad(reference[None], 1, TABLE_TILE)
     depth = means.shape[1]
     count, first, second = np.zeros(1), np.zeros((1, depth)), np.zeros((1, depth, depth))
-    for _, block in kernel_blocks(rows, _ROWS, scatter_needs_table(d)):
-        scatter_moments(block, block.weights[None], means, count, first, second)
+    add_moments, with_table = scatter_kernel(d)
+    for _, block in kernel_blocks(rows, _ROWS, with_table):
+        add_moments(block.x, block.table, block.weights[None], means, count, first, second)
     mirror(second)
     return count[0], first[0, :d], second[0, :d, :d]
 

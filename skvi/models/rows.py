@@ -62,21 +62,24 @@ class Block(NamedTuple):
     weights: np.ndarray  # (B,)
 
 
+def block_width(n_rows, most_rows):
+    """Rows of a block, padded: equal blocks, as a last one that is mostly padding would cost as much as the others."""
+    n_blocks = max(1, -(-n_rows // most_rows))
+    return padded(max(1, -(-n_rows // n_blocks)), ROW_TILE)
+
+
 def kernel_blocks(rows, most_rows, with_table=True):
     """Yield (range, Block) for consecutive rows, at most so many at a time; a block holds until the next."""
     d = rows.values.shape[1]
-    # Equal blocks: a last one that is mostly padding would cost as much as the others.
-    n_blocks = max(1, -(-rows.n_rows // most_rows))
-    width = padded(max(1, -(-rows.n_rows // n_blocks)), ROW_TILE)
+    width = block_width(rows.n_rows, most_rows)
     block = Block(
         _threads.scratch("x", (padded(d, FEATURE_TILE), width)),
         _threads.scratch("table", (width, padded(d, TABLE_TILE) if with_table else 0)),
         _threads.scratch("weights", (width,)),
     )
     for start in range(0, rows.n_rows, width):
-        part = slice(start, min(start + width, rows.n_rows))
-        load_block(rows.values[part], rows.weights[part], *block)
-        yield part, block
+        load_block(rows.values, rows.weights, start, *block)
+        yield slice(start, min(start + width, rows.n_rows)), block
 
 
 def pad(array, n_axes, tile):

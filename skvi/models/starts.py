@@ -34,7 +34,7 @@ class NearestCenter(NamedTuple):
     def assign(self, rows, part, block, out):
         """Set out[k, b] to the row's weight where k is its centre, else zero."""
         centers = _pad(self.reference)
-        diagonal_scores(block.x, centers, np.ones_like(centers), np.zeros(len(centers)), out)
+        diagonal_scores(block.x, centers, _repeated(1.0, centers), np.zeros(len(centers)), out)
         harden(out, block.weights, _threads.scratch("labels", block.weights.shape, np.int64))
 
 
@@ -78,6 +78,11 @@ def _row_hashes(x, seed):
 
 def _pad(array):
     return pad(array, 1, FEATURE_TILE)
+
+
+def _repeated(precision, centers):
+    """The same precision for each feature of each centre, as scores take it."""
+    return np.full((len(centers), 1, centers.shape[1]), precision)
 
 
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -169,13 +174,13 @@ class Sample:
         width = padded(len(chosen), ROW_TILE)
         x, table = np.empty((padded(d, FEATURE_TILE), width)), np.empty((width, padded(d, TABLE_TILE)))
         self.block = Block(x, table, np.empty(width))
-        load_block(self.values, self.weights, *self.block)
+        load_block(self.values, self.weights, 0, *self.block)
 
     def squared_distances(self, points):
         """Squared distances from points to all rows, shape (n_points, n_rows)."""
         centers = _pad(points)
         out = np.empty((len(points), len(self.block.weights)))
-        diagonal_scores(self.block.x, centers, np.full_like(centers, 2.0), np.zeros(len(points)), out)
+        diagonal_scores(self.block.x, centers, _repeated(2.0, centers), np.zeros(len(points)), out)
         return -out[:, : len(self.values)]
 
     def draw(self, n, rng):
@@ -224,7 +229,7 @@ class Sample:
         previous = np.full_like(labels, -1)
         for _ in range(_MOST_SWEEPS):
             points = _pad(centers)
-            diagonal_scores(self.block.x, points, np.ones_like(points), np.zeros(n), scores)
+            diagonal_scores(self.block.x, points, _repeated(1.0, points), np.zeros(n), scores)
             harden(scores, self.block.weights, labels)
             if (labels == previous).all():
                 break

@@ -234,7 +234,7 @@ def test_a_failing_fit_leaves_the_earlier_one(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skvi.models.mixture.soften", interrupted)
+    monkeypatch.setattr("skvi.models.mixture.soft_pass", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X[:50] * 3.0)
     with pytest.raises(KeyboardInterrupt):

@@ -3,7 +3,9 @@
 import numpy as np
 
 
-def load_block(rows, weights, x, table, block_weights):
+def load_block(rows, weights, start, x, table, block_weights):
+    rows, weights = rows[start:], weights[start:]
+    rows, weights = rows[: x.shape[1]], weights[: x.shape[1]]
     n, d = rows.shape
     for array in (x, table, block_weights):
         array[:] = 0.0

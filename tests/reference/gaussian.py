@@ -12,14 +12,14 @@ def screened_full_scores(x, means, factors, constants, scores):
     full_scores(x, means, factors, constants, scores)
 
 
-def whiten(x, center, factor, out):
-    out[:] = factor @ (x - center[:, None])
-
-
-def diagonal_scores(x, means, precisions, constants, scores):
+def diagonal_scores(x, means, factors, constants, scores):
     for k in range(len(means)):
         squares = (x - means[k][:, None]) ** 2
-        scores[k] = constants[k] - 0.5 * precisions[k] @ squares
+        scores[k] = constants[k] - 0.5 * factors[k, 0] @ squares
+
+
+def tied_scores(x, means, factors, constants, scores):
+    full_scores(x, means, factors[[0] * len(means)], constants, scores)
 
 
 def project(x, center, direction, out):

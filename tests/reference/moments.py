@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def full_moments(table, responsibilities, means, count, first, second):
+def full_moments(x, table, responsibilities, means, count, first, second):
     """Fills whole matrices; only their lower triangles are meant."""
     for k in range(len(means)):
         d = table - means[k]
@@ -12,7 +12,7 @@ def full_moments(table, responsibilities, means, count, first, second):
         second[k % len(second)] += (responsibilities[k] * d.T) @ d
 
 
-def low_moments(x, responsibilities, means, count, first, second):
+def low_moments(x, table, responsibilities, means, count, first, second):
     for k in range(len(means)):
         d = x.T - means[k, :4]
         count[k] += responsibilities[k].sum()
@@ -20,12 +20,12 @@ def low_moments(x, responsibilities, means, count, first, second):
         second[k % len(second), :4, :4] += (responsibilities[k] * d.T) @ d
 
 
-def diagonal_moments(table, responsibilities, means, count, first, second):
+def diagonal_moments(x, table, responsibilities, means, count, first, second):
     for k in range(len(means)):
         d = table - means[k]
         count[k] += responsibilities[k].sum()
         first[k] += responsibilities[k] @ d
-        second[k] += responsibilities[k] @ d**2
+        second[k, 0] += responsibilities[k] @ d**2
 
 
 def label_sums(table, weights, labels, count, total):

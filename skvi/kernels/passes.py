@@ -1,0 +1,61 @@
+"""A pass: all that a task does to its rows, without coming back to Python between kernels.
+
+Threads that ask for the interpreter's lock after every kernel wait for each other longer than the kernels take
+on rows of few features.
+"""
+
+import functools
+
+import numba
+import numpy as np
+
+from skvi._numba import call, entries, entry, jit, value_of
+from skvi.kernels.assignments import soften
+from skvi.kernels.blocks import load_block
+from skvi.kernels.simd import aligned_empty
+
+
+@jit
+def soft_pass(kernels, rows, weights, width, columns, means, factors, constants, reference, count, first, second):
+    """Soften the scores of all rows, block by block, and add their moments; return the sum of their entropies.
+
+    Parameters
+    ----------
+    kernels : from `soft_kernels`
+    rows, weights : (N, D), any dtype and layout, and (N,)
+    width, columns : int
+        Rows of a block, and columns of its table: D8, or 0 where the moments read x alone.
+    means, factors, constants : (K, D4), (K or 1, D4 or 1, D4), (K,)
+        What the scores take.
+    reference, count, first, second : (K, D8), (K,), (K, D8), (K or 1, D8 or 1, D8)
+        What the moments take.
+    """
+    load, score, assign, gather = kernels
+    x = aligned_empty(means.shape[1], width)
+    table = aligned_empty(width, columns)
+    scores = aligned_empty(constants.size, width)
+    block_weights = np.empty(width)
+    row_bounds = np.empty(width)
+    entropy = 0.0
+    for start in range(0, rows.shape[0], width):
+        call(load, (rows, weights, start, x, table, block_weights))
+        call(score, (x, means, factors, constants, scores))
+        entropy += value_of(assign, (scores, block_weights, row_bounds))
+        call(gather, (x, table, scores, reference, count, first, second))
+    return entropy
+
+
+@functools.lru_cache(maxsize=64)
+def _soft_kernels(score, gather, rows, weights):
+    vector, matrix, cube = np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0))
+    return entries(
+        entry(load_block, rows, weights, 0, matrix, matrix, vector),
+        entry(score, matrix, matrix, cube, vector, matrix),
+        entry(soften, matrix, vector, vector),
+        entry(gather, matrix, matrix, matrix, matrix, vector, matrix, cube),
+    )
+
+
+def soft_kernels(score, gather, rows, weights):
+    """What a `soft_pass` calls for rows and weights like these: `score` for scores and `gather` for moments."""
+    return _soft_kernels(score, gather, numba.typeof(rows), numba.typeof(weights))
