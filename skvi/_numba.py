@@ -83,10 +83,10 @@ def jit_helper(function):
 
 
 def entry(kernel, *arguments):
-    """Entry of a kernel for arguments like these, or of these types: what `call` takes, compiled if need be."""
+    """Entry of a kernel for arguments of these types: what `call` takes, compiled if need be."""
     if DISABLED:
         return kernel
-    signature = tuple(a if isinstance(a, types.Type) else numba.typeof(a) for a in arguments)
+    signature = tuple(numba.typeof(argument) for argument in arguments)
     kernel.compile(signature)
     compiled = kernel.overloads[signature]
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 #: operations that make a task worth handing to a thread, about half a millisecond
 TASK_COST = 3e6
-MAX_TASKS = 64
+MAX_TASKS = 32
 #: memory that the accumulators of all tasks together may take
 RESULT_BYTES = 4e6
 

@@ -108,7 +108,7 @@ class Batch(Schedule):
     """
 
     #: by how much the rate grows after each sweep that raised the bound
-    growth = 1.2
+    growth = 1.4
 
     def sweep(self, restarts):
         for restart in restarts if self.reorder else ():

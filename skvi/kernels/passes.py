@@ -4,9 +4,6 @@ Threads that ask for the interpreter's lock after every kernel wait for each oth
 on rows of few features.
 """
 
-import functools
-
-import numba
 import numpy as np
 
 from skvi._numba import call, entries, entry, jit, value_of
@@ -45,17 +42,23 @@ def soft_pass(kernels, rows, weights, width, columns, means, factors, constants,
     return entropy
 
 
-@functools.lru_cache(maxsize=64)
-def _soft_kernels(score, gather, rows, weights):
-    vector, matrix, cube = np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0))
-    return entries(
-        entry(load_block, rows, weights, 0, matrix, matrix, vector),
-        entry(score, matrix, matrix, cube, vector, matrix),
-        entry(soften, matrix, vector, vector),
-        entry(gather, matrix, matrix, matrix, matrix, vector, matrix, cube),
-    )
+_compiled = {}
 
 
 def soft_kernels(score, gather, rows, weights):
     """What a `soft_pass` calls for rows and weights like these: `score` for scores and `gather` for moments."""
-    return _soft_kernels(score, gather, numba.typeof(rows), numba.typeof(weights))
+    # Asking numba for the types takes longer than a pass over small data.
+    key = (
+        score,
+        gather,
+        *[(a.dtype, a.flags.c_contiguous, a.flags.f_contiguous, a.flags.writeable) for a in (rows, weights)],
+    )
+    if key not in _compiled:
+        vector, matrix, cube = np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0))
+        _compiled[key] = entries(
+            entry(load_block, rows, weights, 0, matrix, matrix, vector),
+            entry(score, matrix, matrix, cube, vector, matrix),
+            entry(soften, matrix, vector, vector),
+            entry(gather, matrix, matrix, matrix, matrix, vector, matrix, cube),
+        )
+    return _compiled[key]

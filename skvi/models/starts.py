@@ -17,12 +17,13 @@ from skvi.kernels.gaussian import diagonal_scores, project
 from skvi.kernels.moments import label_sums
 from skvi.models.rows import Block, kernel_blocks, pad
 
-_SAMPLE_DOUBLES = 2**19
-_SAMPLE_ROWS = 8192
+_SAMPLE_DOUBLES = 2**18
+_SAMPLE_ROWS = 4096
 _MOST_SWEEPS = 50
+_TRIAL_SWEEPS = 3
 _KEY_ROWS = 1024
 # Rows that are sorted for each row of a sample: sorting all of a large table would take longer than a sweep.
-_THINNED = 4
+_THINNED = 8
 _DIRECTION_SEED = 20260131
 
 
@@ -215,19 +216,24 @@ class Sample:
         return np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(masses) - 1)
 
     def k_means(self, n, rng, n_tries=1):
-        """The best of some runs of Lloyd's algorithm, by the sum of squared distances."""
-        runs = [self._lloyd(self.spread_out(n, rng)) for _ in range(n_tries if n > 1 else 1)]
-        squares = [self.weights @ self.squared_distances(centers).min(axis=0) for centers in runs]
-        return runs[int(np.argmin(squares))]
+        """Centres by Lloyd's algorithm from rows that are spread out; of several tries the best is finished."""
+        if n_tries == 1:
+            return self._lloyd(self.spread_out(n, rng), _MOST_SWEEPS)
+        tries = [self._lloyd(self.spread_out(n, rng), _TRIAL_SWEEPS) for _ in range(n_tries)]
+        return self._lloyd(min(tries, key=self._inertia), _MOST_SWEEPS)
 
-    def _lloyd(self, centers):
+    def _inertia(self, centers):
+        """Weighted sum of squared distances to the nearest centre."""
+        return float(self.weights @ self.squared_distances(centers).min(axis=0))
+
+    def _lloyd(self, centers, most_sweeps):
         """Move each centre to the mean of the rows nearest to it until none changes hands."""
         n = len(centers)
         d = centers.shape[1]
         scores = np.empty((n, len(self.block.weights)))
         labels = np.empty(len(self.block.weights), np.int64)
         previous = np.full_like(labels, -1)
-        for _ in range(_MOST_SWEEPS):
+        for _ in range(most_sweeps):
             points = _pad(centers)
             diagonal_scores(self.block.x, points, _repeated(1.0, points), np.zeros(n), scores)
             harden(scores, self.block.weights, labels)
