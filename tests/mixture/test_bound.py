@@ -97,6 +97,43 @@ def test_bound_is_not_above_the_enumerated_evidence(form, n_features, n_componen
     assert model.elbo_ > evidence - 6.0 - gammaln(n_components + 1)
 
 
+def _partitions(n):
+    """All partitions of n rows, each as the cluster of every row."""
+    partitions = [[0]]
+    for _ in range(n - 1):
+        partitions = [[*z, j] for z in partitions for j in range(max(z) + 2)]
+    return np.array(partitions)
+
+
+def _process_evidence(X, prior):
+    """Log evidence of the infinite Dirichlet process: the Chinese restaurant's sum over partitions."""
+    gamma, n = prior.weights.b[0], len(X)
+    terms = []
+    for z in _partitions(n):
+        k = z.max() + 1
+        sizes = np.bincount(z)
+        restaurant = k * np.log(gamma) + gammaln(sizes).sum() + gammaln(gamma) - gammaln(gamma + n)
+        alike = Joint(weights=prior.weights, components=prior.components.permuted([0] * k))
+        terms.append(restaurant + _components_evidence(X, z, k, alike))
+    return logsumexp(terms)
+
+
+@pytest.mark.parametrize("form", ["full", "diag", "spherical"])
+@pytest.mark.parametrize("n_components", [1, 2, 4])
+@pytest.mark.parametrize("concentration", [0.1, 2.0])
+def test_bound_is_not_above_the_evidence_of_the_infinite_process(form, n_components, concentration):
+    X, _ = blobs(7, 2, 2, seed=1)
+    model = VariationalGaussianMixture(
+        n_components, covariance_type=form, weight_concentration_prior=concentration, n_init=5, random_state=0
+    ).fit(X)
+    evidence = _process_evidence(X, model.prior_)
+    assert evidence - 10.0 < model.elbo_ <= evidence + 1e-9
+
+
+def test_partitions_are_as_many_as_bells_number():
+    assert len(_partitions(5)) == 52
+
+
 @pytest.mark.parametrize(("form", "weights"), SETTINGS)
 @pytest.mark.parametrize("learning_method", ["batch", "memoized"])
 def test_bound_never_falls(form, weights, learning_method):
