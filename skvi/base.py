@@ -201,7 +201,7 @@ class ConjugateEstimator(VariationalEstimator):
             offset=self.learning_offset,
             total_weight=float(self.total_samples),
         )
-        restart = Restart(Monitor(0.0), posterior=starts[0])
+        restart = Restart(Monitor(0.0), prior=prior, posterior=starts[0])
         if first:
             schedule.start([restart], starts[:1])
         restart.steps = 0 if first else self._online_steps
@@ -214,7 +214,7 @@ class ConjugateEstimator(VariationalEstimator):
     def _fitted(self, schedule, restart):
         """Fitted attributes of a restart as it stands."""
         return {
-            "prior_": schedule.prior,
+            "prior_": restart.prior,
             "posterior_": restart.posterior,
             "elbo_": restart.bound,
             "elbo_history_": list(restart.monitor.bounds),

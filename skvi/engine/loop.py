@@ -12,6 +12,8 @@ class Restart:
     Parameters
     ----------
     monitor : Monitor
+    prior : Joint or None
+        Of the global factors; models may learn its hyper-parameters.
     posterior : Joint or None
         The global posterior, q.
     summary : Summary or None
@@ -24,6 +26,8 @@ class Restart:
         How far batch sweeps go beyond the summary; 1 is not beyond.
     leapt : bool
         Whether the posterior lies beyond a summary.
+    states : list
+        What the blocks keep between visits; of mini-batches, a list for each of them.
     memory : list of Summary
         Memoized summaries of the mini-batches.
     steps : int
@@ -31,12 +35,14 @@ class Restart:
     """
 
     monitor: Monitor
+    prior: object = None
     posterior: object = None
     summary: object = None
     bound: float = -float("inf")
     base: object = None
     rate: float = 1.0
     leapt: bool = False
+    states: list = field(default_factory=list)
     memory: list = field(default_factory=list)
     steps: int = 0
 

@@ -38,31 +38,51 @@ class Schedule:
         self.past = past
         self.blocks = model.blocks(data)
 
-    def summarize(self, posteriors, blocks):
-        """Local step of every posterior on all blocks: one summary each."""
-        messages = [self.model.messages(posterior) for posterior in posteriors]
-        return self._map([(self.model.local_step, m) for m in messages], blocks)
+    def summarize(self, restarts, blocks, states, final=False):
+        """Local step of every restart on all blocks: one summary each, and the blocks' new states."""
+        step = self.model.final_step if final else self.model.local_step
+        messages = [self.model.messages(restart.posterior, restart.prior, self.n_jobs) for restart in restarts]
+        return self._map([lambda block, state, m=m: step(block, m, state) for m in messages], blocks, states)
 
-    def summarize_starts(self, starts, blocks):
+    def summarize_starts(self, restarts, starts, blocks):
         """Summaries of the given starts: local steps of posteriors, or rows assigned as a start says."""
-        return self._map([self._start_step(start) for start in starts], blocks)
+        steps = [self._start_step(restart, start) for restart, start in zip(restarts, starts, strict=True)]
+        return self._map(steps, blocks, [[None] * len(blocks)] * len(steps))
 
-    def _start_step(self, start):
+    def _start_step(self, restart, start):
         if isinstance(start, Joint):
-            return self.model.local_step, self.model.messages(start)
-        return self.model.start_step, start
+            messages = self.model.messages(start, restart.prior, self.n_jobs)
+            return lambda block, state: self.model.local_step(block, messages, state)
+        return lambda block, state: (self.model.start_step(block, start), state)
 
-    def _map(self, steps, blocks):
-        tasks = [lambda s=step, m=message, b=block: s(b, m) for step, message in steps for block in blocks]
+    def _map(self, steps, blocks, states):
+        tasks = [
+            lambda s=step, b=block, t=state: s(b, t)
+            for step, own in zip(steps, states, strict=True)
+            for block, state in zip(blocks, own or [None] * len(blocks), strict=True)
+        ]
         results = _threads.run(tasks, self.n_jobs)
         n = len(blocks)
-        return [self.model.total(results[i * n : (i + 1) * n]) for i in range(len(steps))]
+        parts = [results[i * n : (i + 1) * n] for i in range(len(steps))]
+        totals = [self.model.total([summary for summary, _ in part], self.n_jobs) for part in parts]
+        return totals, [[state for _, state in part] for part in parts]
 
     def start(self, restarts, starts):
-        """Give every restart its first summary and posterior, from one start each."""
-        for restart, summary in zip(restarts, self.summarize_starts(starts, self.blocks), strict=True):
-            restart.summary = self.whole(summary)
-            restart.posterior = self.model.global_step(self.prior, restart.summary)
+        """Give every restart its prior, first summary and posterior, from one start each."""
+        self._set_priors(restarts)
+        summaries, states = self.summarize_starts(restarts, starts, self.blocks)
+        for restart, summary, state in zip(restarts, summaries, states, strict=True):
+            restart.summary, restart.states = self.whole(summary), state
+            self._step(restart, restart.summary)
+
+    def _set_priors(self, restarts):
+        for restart in restarts:
+            restart.prior = self.prior
+
+    def _step(self, restart, summary):
+        """Global step: the posterior as if the summary were all the data, and what of the prior is learned."""
+        restart.posterior = self.model.global_step(restart.prior, summary)
+        restart.prior = self.model.learned(restart.prior, summary, restart.posterior)
 
     @property
     def whole_weight(self):
@@ -77,12 +97,12 @@ class Schedule:
         """Go over all data once; set each restart's posterior, summary and bound."""
         raise NotImplementedError
 
-    def refresh(self, restarts):
+    def refresh(self, restarts, final=False):
         """Local step of all data at the posteriors as they are: exact bounds."""
-        summaries = self.summarize([restart.posterior for restart in restarts], self.blocks)
-        for restart, summary in zip(restarts, summaries, strict=True):
-            restart.summary = self.whole(summary)
-            restart.bound = self.model.bound(self.prior, restart.summary, restart.posterior)
+        summaries, states = self.summarize(restarts, self.blocks, [restart.states for restart in restarts], final)
+        for restart, summary, state in zip(restarts, summaries, states, strict=True):
+            restart.summary, restart.states = self.whole(summary), state
+            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior)
 
     def finish(self, restarts):
         """End with a local step at the final posterior."""
@@ -90,9 +110,9 @@ class Schedule:
 
     def settle(self, restart, sort):
         """Sort the components by mass where asked for; end with the local step of the final posterior."""
-        order = self.model.order_by_posterior_mass(restart.posterior, self.prior) if sort else None
+        order = self.model.order_by_posterior_mass(restart.posterior, restart.prior) if sort else None
         if order is not None:
-            restart.posterior = self.model.permuted_posterior(restart.posterior, order, self.prior)
+            restart.posterior = self.model.permuted_posterior(restart.posterior, order, restart.prior)
             self.refresh([restart])
 
 
@@ -113,15 +133,15 @@ class Batch(Schedule):
     def sweep(self, restarts):
         for restart in restarts if self.reorder else ():
             self._sort(restart)
-        before = [(restart.summary, restart.bound) for restart in restarts]
+        before = [(restart.prior, restart.summary, restart.states, restart.bound) for restart in restarts]
         for restart in restarts:
             self._advance(restart)
         self.refresh(restarts)
         fallen = []
-        for restart, (summary, bound) in zip(restarts, before, strict=True):
+        for restart, (prior, summary, states, bound) in zip(restarts, before, strict=True):
             restart.rate *= self.growth
-            if restart.bound < bound and restart.base is not summary:
-                restart.summary, restart.rate = summary, 1.0
+            if restart.bound < bound and restart.leapt:
+                restart.prior, restart.summary, restart.states, restart.rate = prior, summary, states, 1.0
                 self._advance(restart)
                 fallen.append(restart)
         if fallen:
@@ -136,15 +156,16 @@ class Batch(Schedule):
     def _advance(self, restart):
         """Set the posterior from the summary, or from beyond it in the direction it came."""
         target = restart.summary
+        restart.leapt = False
         if restart.rate > 1.0 and restart.base is not None:
             leap = restart.rate * target + (1.0 - restart.rate) * restart.base
-            posterior = self.model.global_step(self.prior, leap)
+            posterior = self.model.global_step(restart.prior, leap)
             if posterior.proper:
                 restart.base, restart.posterior, restart.leapt = leap, posterior, True
                 return
             restart.rate = 1.0
-        restart.base, restart.posterior = target, self.model.global_step(self.prior, target)
-        restart.leapt = False
+        restart.base = target
+        self._step(restart, target)
 
     def finish(self, restarts):
         """A sweep has ended with a local step already."""
@@ -155,7 +176,7 @@ class Batch(Schedule):
         if order is not None:
             restart.summary = self.model.permuted_summary(restart.summary, order)
         if order is not None or restart.leapt:
-            restart.posterior = self.model.global_step(self.prior, restart.summary)
+            restart.posterior = self.model.global_step(restart.prior, restart.summary)
             self.refresh([restart])
 
 
@@ -190,37 +211,56 @@ class Memoized(_MiniBatches):
         super().__init__(model, *args, **kwargs)
 
     def start(self, restarts, starts):
+        self._set_priors(restarts)
         for restart in restarts:
-            restart.memory = []
+            restart.memory, restart.states = [], []
         for number in range(len(self.batches)):
-            summaries = self.summarize_starts(starts, self.batch_blocks(number))
-            for restart, summary in zip(restarts, summaries, strict=True):
-                restart.memory.append(summary)
+            summaries, states = self.summarize_starts(restarts, starts, self.batch_blocks(number))
+            for restart, summary, state in zip(restarts, summaries, states, strict=True):
+                restart.memory.append(self.model.kept(summary))
+                restart.states.append(state)
         self._resum(restarts)
 
     def _resum(self, restarts):
         for restart in restarts:
             # The last visited comes first: its reference is the freshest, and the sum takes it over.
-            restart.summary = self.model.total(restart.memory[::-1])
-            restart.posterior = self.model.global_step(self.prior, restart.summary)
+            restart.summary = self.model.total(restart.memory[::-1], self.n_jobs)
+            self._step(restart, restart.summary)
 
     def sweep(self, restarts):
         for number in range(len(self.batches)):
-            summaries = self.summarize([restart.posterior for restart in restarts], self.batch_blocks(number))
-            for restart, summary in zip(restarts, summaries, strict=True):
-                restart.summary = restart.summary - restart.memory[number] + summary
-                restart.memory[number] = summary
-                restart.posterior = self.model.global_step(self.prior, restart.summary)
-                if not restart.posterior.proper:
-                    # Differences of large sums have cancelled.
-                    self._resum([restart])
+            self._visit(restarts, number)
         for restart in restarts if self.reorder else ():
             order = self.model.order_by_mass(restart.summary)
             if order is not None:
                 restart.memory = [self.model.permuted_summary(summary, order) for summary in restart.memory]
         self._resum(restarts)
         for restart in restarts:
-            restart.bound = self.model.bound(self.prior, restart.summary, restart.posterior)
+            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior)
+
+    def _visit(self, restarts, number):
+        states = [restart.states[number] for restart in restarts]
+        summaries, states = self.summarize(restarts, self.batch_blocks(number), states)
+        for restart, summary, state in zip(restarts, summaries, states, strict=True):
+            restart.summary = restart.summary - restart.memory[number] + summary
+            restart.memory[number], restart.states[number] = self.model.kept(summary), state
+            self._step(restart, restart.summary)
+            if not restart.posterior.proper:
+                # Differences of large sums have cancelled.
+                self._resum([restart])
+
+    def refresh(self, restarts, final=False):
+        """Local step of all data, mini-batch by mini-batch: each has states of its own."""
+        parts = []
+        for number in range(len(self.batches)):
+            states = [restart.states[number] for restart in restarts]
+            summaries, states = self.summarize(restarts, self.batch_blocks(number), states, final)
+            parts.append(summaries)
+            for restart, state in zip(restarts, states, strict=True):
+                restart.states[number] = state
+        for restart, summaries in zip(restarts, zip(*parts, strict=True), strict=True):
+            restart.summary = self.model.total(list(summaries), self.n_jobs)
+            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior)
 
 
 class Online(_MiniBatches):
@@ -241,7 +281,7 @@ class Online(_MiniBatches):
     def start(self, restarts, starts):
         super().start(restarts, starts)
         for restart in restarts:
-            restart.steps = 0
+            restart.steps, restart.states = 0, []
 
     def whole(self, summary):
         """The summary as if its rows were a sample of all."""
@@ -249,22 +289,24 @@ class Online(_MiniBatches):
 
     def step(self, restarts, blocks):
         """One natural-gradient step from a mini-batch; each restart's bound becomes that batch's estimate."""
-        summaries = self.summarize([restart.posterior for restart in restarts], blocks)
+        summaries, _ = self.summarize(restarts, blocks, [[]] * len(restarts))
         for restart, summary in zip(restarts, summaries, strict=True):
             if summary.weight == 0.0:
                 continue
             scaled = self.whole(summary)
             restart.summary = scaled
-            restart.bound = self.model.bound(self.prior, scaled, restart.posterior)
-            target = self.model.global_step(self.prior, scaled)
+            restart.bound = self.model.bound(restart.prior, scaled, restart.posterior)
+            target = self.model.global_step(restart.prior, scaled)
             restart.steps += 1
-            restart.posterior = restart.posterior.blended(target, (restart.steps + self.offset) ** -self.decay)
+            rate = (restart.steps + self.offset) ** -self.decay
+            restart.posterior = restart.posterior.blended(target, rate)
+            restart.prior = self.model.learned(restart.prior, scaled, restart.posterior, rate)
 
     def sweep(self, restarts):
         for restart in restarts if self.reorder else ():
-            order = self.model.order_by_posterior_mass(restart.posterior, self.prior)
+            order = self.model.order_by_posterior_mass(restart.posterior, restart.prior)
             if order is not None:
-                restart.posterior = self.model.permuted_posterior(restart.posterior, order, self.prior)
+                restart.posterior = self.model.permuted_posterior(restart.posterior, order, restart.prior)
         bounds = np.zeros(len(restarts))
         for number in self.rng.permutation(len(self.batches)):
             blocks = self.batch_blocks(number)

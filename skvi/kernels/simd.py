@@ -49,6 +49,18 @@ if DISABLED:
         """Return x - y."""
         return x - y
 
+    def plus(x, y):
+        """Return x + y."""
+        return x + y
+
+    def times(x, y):
+        """Return x * y."""
+        return x * y
+
+    def over(x, y):
+        """Return x / y."""
+        return x / y
+
     def maximum(x, y):
         """Return the larger of x and y, lane by lane; x where one is NaN."""
         return np.where(x <= y, y, x)
@@ -71,6 +83,10 @@ if DISABLED:
         while len(x) > 1:
             x = x[: len(x) // 2] + x[len(x) // 2 :]
         return x[0]
+
+    def totals(a, b, c, d, e, f, g, h):
+        """Sum the lanes of each of eight vectors: lane i of the result is the total of the i-th."""
+        return np.array([total(x) for x in (a, b, c, d, e, f, g, h)])
 
     def append_greater(values, k, b, bounds, rows, n):
         """Append to rows[n:] each of b..b+7 whose values[k] exceeds its bound; return the new n."""
@@ -174,6 +190,33 @@ else:
         return _vector(_vector, _vector), codegen
 
     @intrinsic
+    def plus(typingctx, x, y):
+        """Return x + y."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fadd(*args)
+
+        return _vector(_vector, _vector), codegen
+
+    @intrinsic
+    def times(typingctx, x, y):
+        """Return x * y."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fmul(*args)
+
+        return _vector(_vector, _vector), codegen
+
+    @intrinsic
+    def over(typingctx, x, y):
+        """Return x / y."""
+
+        def codegen(context, builder, signature, args):
+            return builder.fdiv(*args)
+
+        return _vector(_vector, _vector), codegen
+
+    @intrinsic
     def maximum(typingctx, x, y):
         """Return the larger of x and y, lane by lane; x where one is NaN."""
 
@@ -230,6 +273,28 @@ else:
             return builder.extract_element(vector, ir.Constant(_INT, 0))
 
         return types.float64(_vector), codegen
+
+    def _interleaved_sum(builder, a, b, width):
+        """Halve two vectors into one: groups of `width` lanes of a and of b in turn, each the sum of two groups."""
+        lanes = [(i // width) % 2 * LANES + i // (2 * width) * (2 * width) + i % width for i in range(LANES)]
+        kind = ir.VectorType(_INT, LANES)
+        low = builder.shuffle_vector(a, b, ir.Constant(kind, lanes))
+        high = builder.shuffle_vector(a, b, ir.Constant(kind, [lane + width for lane in lanes]))
+        return builder.fadd(low, high)
+
+    @intrinsic
+    def totals(typingctx, a, b, c, d, e, f, g, h):
+        """Sum the lanes of each of eight vectors: lane i of the result is the total of the i-th."""
+
+        def codegen(context, builder, signature, args):
+            vectors, width = list(args), 1
+            while len(vectors) > 1:
+                pairs = zip(vectors[::2], vectors[1::2], strict=True)
+                vectors = [_interleaved_sum(builder, *pair, width) for pair in pairs]
+                width *= 2
+            return vectors[0]
+
+        return _vector(*[_vector] * 8), codegen
 
     @intrinsic
     def append_greater(typingctx, values, k, b, bounds, rows, n):

@@ -13,22 +13,36 @@ class ConjugateModel:
 
     #: whether `bound` holds at any moment, or only right after a local step (then "memoized" is refused)
     bound_holds_always = True
+    #: whether a local step iterates, so that a final one of another kind may still raise the bound
+    iterative = False
 
-    def total(self, summaries):
+    def total(self, summaries, n_jobs=1):
         """Sum summaries in order; models with large statistics sum along the statistics' own axis instead."""
         return total(summaries)
+
+    def kept(self, summary):
+        """What "memoized" keeps of a summary: where it is large, no more than it needs to be subtracted again."""
+        return summary
 
     def blocks(self, data):
         """Cut data into the blocks that tasks are made of, by the size of the problem alone."""
         raise NotImplementedError
 
-    def messages(self, posterior):
-        """What the rows need to know of q: computed once for all blocks."""
+    def messages(self, posterior, prior, n_jobs=1):
+        """What the rows need to know of q, and of their own prior: computed once for all blocks."""
         raise NotImplementedError
 
-    def local_step(self, block, messages):
-        """Find the rows' local posteriors; return the Summary of the block."""
+    def local_step(self, block, messages, state):
+        """Find the rows' local posteriors; return the Summary of the block and the state for its next visit.
+
+        The state is whatever a block keeps between visits; it is None at the first one. A step must not change
+        a state that it was given: the schedule may go back to it.
+        """
         raise NotImplementedError
+
+    def final_step(self, block, messages, state):
+        """The local step that a fit ends with; models whose steps iterate may spend more on it."""
+        return self.local_step(block, messages, state)
 
     def start_step(self, block, start):
         """Return the Summary of a block whose rows are assigned as a start says."""
@@ -37,6 +51,13 @@ class ConjugateModel:
     def global_step(self, prior, summary):
         """Return what q would be if the summary were all the data."""
         return prior.updated(summary.statistics)
+
+    def learned(self, prior, summary, posterior, rate=1.0):
+        """Return the prior with its free hyper-parameters moved to their best, or by a rate towards it.
+
+        Best for q and the summary: the bound never falls.
+        """
+        return prior
 
     def bound(self, prior, summary, posterior):
         """Evidence lower bound (nats) of the rows behind the summary, all constants included."""

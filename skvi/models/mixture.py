@@ -66,7 +66,7 @@ class Mixture(ConjugateModel):
     def blocks(self, data):
         return data.slices(cut(data.n_rows, *self.components.cost(self.n_components, self.n_features)))
 
-    def messages(self, posterior):
+    def messages(self, posterior, prior=None, n_jobs=1):
         q = posterior.components
         return LocalMessages(self.components.messages(q, posterior.weights.expected_log), q.mean)
 
@@ -77,7 +77,7 @@ class Mixture(ConjugateModel):
             score(block.x, scores)
             yield part, block, scores
 
-    def local_step(self, block, messages):
+    def local_step(self, block, messages, state=None):
         accumulators = self.components.empty(self.n_components, self.n_features)
         reference = pad(messages.reference, 1, TABLE_TILE)
         constants, means, factors = messages.components
@@ -93,7 +93,7 @@ class Mixture(ConjugateModel):
             reference,
             *accumulators,
         )
-        return self._summary(messages.reference, accumulators, entropy, block.weight)
+        return self._summary(messages.reference, accumulators, entropy, block.weight), None
 
     def _summary(self, reference, accumulators, entropy, weight):
         moments = self.components.collect(reference, accumulators)
