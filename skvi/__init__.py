@@ -1,7 +1,8 @@
 """skvi: variational inference as ordinary scikit-learn estimators."""
 
+from skvi.decomposition import MeanFieldTopicModel
 from skvi.mixture import VariationalGaussianMixture
 
 __version__ = "0.1.0"
 
-__all__ = ["VariationalGaussianMixture", "__version__"]
+__all__ = ["MeanFieldTopicModel", "VariationalGaussianMixture", "__version__"]

@@ -113,7 +113,21 @@ class Schedule:
         order = self.model.order_by_posterior_mass(restart.posterior, restart.prior) if sort else None
         if order is not None:
             restart.posterior = self.model.permuted_posterior(restart.posterior, order, restart.prior)
-            self.refresh([restart])
+            self._relabel(restart, order)
+        if order is not None or self.model.iterative:
+            self.refresh([restart], final=True)
+
+
+    def _relabel(self, restart, order):
+        """Relabel what is neither posterior nor summary: the prior, and the states of all blocks."""
+
+        def relabelled(states):
+            if isinstance(states, list):
+                return [relabelled(state) for state in states]
+            return None if states is None else self.model.permuted_state(states, order)
+
+        restart.prior = self.model.permuted_prior(restart.prior, order)
+        restart.states = relabelled(restart.states)
 
 
 class Batch(Schedule):
@@ -139,7 +153,7 @@ class Batch(Schedule):
         self.refresh(restarts)
         fallen = []
         for restart, (prior, summary, states, bound) in zip(restarts, before, strict=True):
-            restart.rate *= self.growth
+            restart.rate = min(restart.rate * self.growth, self.model.largest_rate)
             if restart.bound < bound and restart.leapt:
                 restart.prior, restart.summary, restart.states, restart.rate = prior, summary, states, 1.0
                 self._advance(restart)
@@ -158,7 +172,7 @@ class Batch(Schedule):
         target = restart.summary
         restart.leapt = False
         if restart.rate > 1.0 and restart.base is not None:
-            leap = restart.rate * target + (1.0 - restart.rate) * restart.base
+            leap = self.model.beyond(target, restart.base, restart.rate)
             posterior = self.model.global_step(restart.prior, leap)
             if posterior.proper:
                 restart.base, restart.posterior, restart.leapt = leap, posterior, True
@@ -175,9 +189,10 @@ class Batch(Schedule):
         order = self.model.order_by_mass(restart.summary) if sort else None
         if order is not None:
             restart.summary = self.model.permuted_summary(restart.summary, order)
-        if order is not None or restart.leapt:
+            self._relabel(restart, order)
+        if order is not None or restart.leapt or self.model.iterative:
             restart.posterior = self.model.global_step(restart.prior, restart.summary)
-            self.refresh([restart])
+            self.refresh([restart], final=True)
 
 
 class _MiniBatches(Schedule):

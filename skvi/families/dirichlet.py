@@ -32,6 +32,10 @@ class Dirichlet(Family):
     def entropy(self):
         return super().entropy() + float(self.expected_log.sum())
 
+    def coordinates(self, statistics, origin=None):
+        """Counts of each outcome."""
+        return (np.asarray(statistics),)
+
     @property
     def proper(self):
         return bool((self.concentration > 0.0).all())
@@ -52,6 +56,11 @@ class Dirichlet(Family):
         """E[log theta], shape (..., n_components)."""
         a = self.concentration
         return psi(a) - psi(a.sum(-1, keepdims=True))
+
+    def remember(self, expected_log, sum_log_gamma):
+        """Take E[log theta] and the sum of log Gamma of the concentrations from who has them already."""
+        self.expected_log = expected_log
+        self._log_normalizer = float(sum_log_gamma - gammaln(self.concentration.sum(-1)).sum())
 
     def expectations(self, origin=None):
         return (self.expected_log,)

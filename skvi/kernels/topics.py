@@ -58,13 +58,6 @@ def _gather(data, indices, begin, end, words, counts, rows):
 
 
 @jit_helper
-def _leave_at_prior(alpha, gamma, theta, d):
-    for k in range(gamma.shape[1]):
-        gamma[d, k] = alpha[k]
-        theta[d, k] = 0.0
-
-
-@jit_helper
 def _log_normalizer(alpha, n_topics):
     """Log-normaliser of a Dirichlet of these concentrations."""
     value, mass = 0.0, 0.0
@@ -196,15 +189,13 @@ def _log_likelihood(rows, n, counts, theta, norms, terms):
 
 @jit
 def infer_documents(
-    data, indices, indptr, weights, words, offsets, alpha, n_topics, fresh, max_steps, tol, gamma, theta, ratios
+    data, indices, indptr, words, offsets, alpha, n_topics, fresh, max_steps, tol, gamma, theta, ratios, bounds, logs
 ):
-    """Find the posteriors over topics of consecutive documents; return the weighted sum of their bounds (nats).
+    """Find the posteriors over topics of consecutive documents, by coordinate ascent (Blei, Ng & Jordan 2003).
 
     Parameters
     ----------
     data, indices, indptr : of a sparse matrix; indptr (n + 1,) need not begin at zero
-    weights : (n,)
-        Documents of weight zero are left at the prior.
     words, offsets : (V, K8), (V,)
     alpha : (K8,)
     n_topics : int
@@ -216,9 +207,13 @@ def infer_documents(
     gamma : (n, K8)
         Concentrations of the posteriors: start and result.
     theta : (n, K8)
-        Becomes the weight times exp(E[log theta]), up to a factor that is the document's own.
+        Becomes exp(E[log theta]), up to a factor that is the document's own.
     ratios : (nnz,)
         Becomes the count of each word over its norm: a word's responsibilities are ratio * theta * words.
+    bounds : (n,)
+        Becomes the documents' bounds (nats), whatever the number of steps was.
+    logs : (n, K8)
+        Becomes E[log theta].
     """
     n_documents, columns = gamma.shape
     first = indptr[0]
@@ -230,15 +225,9 @@ def infer_documents(
     counts, norms, terms = aligned_empty(1, longest), aligned_empty(1, longest), aligned_empty(1, longest)
     mixing, shares = aligned_empty(1, columns), aligned_empty(1, columns)
     prior = _log_normalizer(alpha, n_topics)
-    value = 0.0
     for d in range(n_documents):
         begin, end = indptr[d], indptr[d + 1]
         n = end - begin
-        if n == 0 or weights[d] == 0.0:
-            _leave_at_prior(alpha, gamma, theta, d)
-            for j in range(n):
-                ratios[begin - first + j] = 0.0
-            continue
         mass = _gather(data, indices, begin, end, words, counts, rows)
         if fresh:
             for k in range(columns):
@@ -255,10 +244,10 @@ def infer_documents(
         for j in range(n):
             bound += counts[0, j] * offsets[indices[begin + j]]
             ratios[begin - first + j] = counts[0, j] / norms[0, j]
+        bounds[d] = bound
         for k in range(columns):
-            theta[d, k] = weights[d] * mixing[0, k]
-        value += weights[d] * bound
-    return value
+            theta[d, k] = mixing[0, k]
+            logs[d, k] = shares[0, k] - both
 
 
 @jit_helper
@@ -274,11 +263,11 @@ def _first_at_least(indices, begin, end, word):
 
 
 @jit
-def add_words(indices, indptr, theta, ratios, first_word, statistics):
-    """Add ratio * theta of each word of consecutive documents to the word's row of the statistics.
+def add_words(indices, indptr, weights, theta, ratios, first_word, statistics):
+    """Add weight * ratio * theta of each word of consecutive documents to the word's row of the statistics.
 
     The statistics stand for a range of words that begins at `first_word`: whoever calls this for all ranges has
-    all words added, each in the order of the documents.
+    all words added, each in the order of the documents. Indices are sorted within documents.
     """
     n_words, columns = statistics.shape
     first = indptr[0]
@@ -286,22 +275,33 @@ def add_words(indices, indptr, theta, ratios, first_word, statistics):
         j = _first_at_least(indices, indptr[d], indptr[d + 1], first_word)
         while j < indptr[d + 1] and indices[j] < first_word + n_words:
             w = indices[j] - first_word
-            ratio = splat(ratios[j - first])
+            ratio = splat(weights[d] * ratios[j - first])
             for k in range(0, columns, LANES):
                 store(statistics, w, k, fma(ratio, load(theta, d, k), load(statistics, w, k)))
             j += 1
 
 
 @jit
-def expect_words(concentration, totals_digamma, n_topics, words, offsets, expected_log):
-    """Set up words for documents: E[log beta] of a range of words, and its exponential relative to the word's largest.
+def finish_words(words, expected_log, statistics):
+    """Multiply the statistics of a range of words by their rows of words; return the sum of products with E[log beta]."""
+    energy = splat(0.0)
+    for w in range(statistics.shape[0]):
+        for k in range(0, statistics.shape[1], LANES):
+            s = times(load(statistics, w, k), load(words, w, k))
+            store(statistics, w, k, s)
+            energy = fma(s, load(expected_log, w, k), energy)
+    return total(energy)
+
+
+@jit
+def expect_words(concentration, digammas, words, offsets, expected_log):
+    """Set up a range of words for documents: E[log beta], and its exponential relative to the word's largest.
 
     Parameters
     ----------
-    concentration : (v, K8)
-    totals_digamma : (K8,)
+    concentration : (v, K)
+    digammas : (K,)
         digamma of the topics' sums of concentrations.
-    n_topics : int
     words, offsets : (v, K8), (v,)
         As documents read them.
     expected_log : (v, K8)
@@ -312,16 +312,20 @@ def expect_words(concentration, totals_digamma, n_topics, words, offsets, expect
         Sum of log Gamma of the concentrations.
     """
     wide_vectors()
-    n_words, columns = concentration.shape
+    n_words, n_topics = concentration.shape
+    columns = words.shape[1]
     value = 0.0
     for w in range(n_words):
-        for k in range(columns):
+        for k in range(n_topics):
             y, product, q = gamma_parts(concentration[w, k])
-            expected_log[w, k] = log_normal(y) + digamma_tail(y) - q - totals_digamma[k]
+            expected_log[w, k] = log_normal(y) + digamma_tail(y) - q - digammas[k]
             words[w, k] = log_gamma_tail(y) - log_normal(product)
+        for k in range(n_topics, columns):
+            words[w, k] = 0.0
+            expected_log[w, k] = -np.inf
+        value += _sum(words[w : w + 1], columns)
         top = -np.inf
         for k in range(n_topics):
-            value += words[w, k]
             top = max(top, expected_log[w, k])
         offsets[w] = top
         for k in range(0, columns, LANES):

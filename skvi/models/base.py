@@ -15,6 +15,8 @@ class ConjugateModel:
     bound_holds_always = True
     #: whether a local step iterates, so that a final one of another kind may still raise the bound
     iterative = False
+    #: how far a sweep may leap, as a multiple of the plain step
+    largest_rate = float("inf")
 
     def total(self, summaries, n_jobs=1):
         """Sum summaries in order; models with large statistics sum along the statistics' own axis instead."""
@@ -52,6 +54,10 @@ class ConjugateModel:
         """Return what q would be if the summary were all the data."""
         return prior.updated(summary.statistics)
 
+    def beyond(self, summary, base, rate):
+        """Return a summary beyond this one, in the direction that it came from the base: at rate 1 this one."""
+        return rate * summary + (1.0 - rate) * base
+
     def learned(self, prior, summary, posterior, rate=1.0):
         """Return the prior with its free hyper-parameters moved to their best, or by a rate towards it.
 
@@ -78,3 +84,11 @@ class ConjugateModel:
     def permuted_posterior(self, posterior, order, prior):
         """The posterior with its components relabelled, under a prior that treats them alike."""
         raise NotImplementedError
+
+    def permuted_prior(self, prior, order):
+        """The prior with its components relabelled; where it treats them alike there is nothing to do."""
+        return prior
+
+    def permuted_state(self, state, order):
+        """A block's state with the components relabelled."""
+        return state

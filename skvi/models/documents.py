@@ -1,0 +1,82 @@
+"""Documents: rows of a sparse matrix of counts, with weights, as topic models read them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Some rows of a sparse matrix, or all.
+
+    Parameters
+    ----------
+    data, indices : ndarray
+        Of the whole matrix in compressed rows, indices sorted within rows.
+    indptr : ndarray of shape (n_rows + 1,)
+        Of these rows.
+    weights : ndarray of shape (n_rows,), float64, non-negative
+    n_words : int
+    """
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+    weights: np.ndarray
+    n_words: int
+
+    @classmethod
+    def of(cls, matrix, weights=None):
+        """Documents of a matrix with sorted indices, of weight one where no weights are given."""
+        weights = np.ones(matrix.shape[0]) if weights is None else weights
+        return cls(matrix.data, matrix.indices, matrix.indptr, weights, matrix.shape[1])
+
+    @property
+    def n_rows(self):
+        """Number of documents."""
+        return len(self.weights)
+
+    @property
+    def weight(self):
+        """Sum of the weights."""
+        return float(self.weights.sum())
+
+    @property
+    def n_counts(self):
+        """Number of stored counts."""
+        return int(self.indptr[-1] - self.indptr[0])
+
+    def values(self):
+        """Stored counts of these documents, and the words they are of."""
+        part = slice(self.indptr[0], self.indptr[-1])
+        return self.data[part], self.indices[part]
+
+    def lengths(self):
+        """Sum of counts of each document."""
+        sums = np.concatenate([[0.0], np.cumsum(self.values()[0], dtype=np.float64)])
+        return np.diff(sums[self.indptr - self.indptr[0]])
+
+    def word_counts(self):
+        """Weighted counts of each word, shape (n_words,)."""
+        counts, words = self.values()
+        weights = np.repeat(self.weights, np.diff(self.indptr))
+        return np.bincount(words, weights=weights * counts, minlength=self.n_words)
+
+    def row(self, i):
+        """Words and counts of one document."""
+        part = slice(self.indptr[i], self.indptr[i + 1])
+        return self.indices[part], self.data[part]
+
+    def take(self, positions):
+        """Copy some documents by their positions in these."""
+        sizes = np.diff(self.indptr)[positions]
+        indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(self.indptr.dtype)
+        source = np.repeat(self.indptr[positions] - indptr[:-1], sizes) + np.arange(indptr[-1])
+        return Documents(self.data[source], self.indices[source], indptr, self.weights[positions], self.n_words)
+
+    def slices(self, ranges):
+        """Views of consecutive ranges (start, stop)."""
+        return [
+            Documents(self.data, self.indices, self.indptr[start : stop + 1], self.weights[start:stop], self.n_words)
+            for start, stop in ranges
+        ]

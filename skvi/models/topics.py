@@ -1,0 +1,338 @@
+"""Topics: latent Dirichlet allocation (Blei, Ng & Jordan 2003) with one posterior over topics per document.
+
+The statistics of topics are a table of words by topics, too large for one copy per task. Local steps therefore
+return factors, one row per document and one number per word in it, and their sum is taken over ranges of words,
+each of which one task owns: memory and bits do not depend on the number of threads.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import psi
+
+from skvi import _threads
+from skvi.engine.blocks import cut, cut_by_cost
+from skvi.engine.bound import evidence_bound
+from skvi.engine.summary import Summary
+from skvi.families import Dirichlet, Joint
+from skvi.kernels.blocks import padded
+from skvi.kernels.simd import LANES
+from skvi.kernels.topics import PADDING, add_words, expect_words, finish_words, infer_documents
+from skvi.models.base import ConjugateModel
+from skvi.models.concentrations import fitted_concentration
+
+# Operations per topic for a word that a document visits, and for a digamma and what belongs to it.
+_VISIT_COST = 4.0
+_DIGAMMA_COST = 60.0
+# Leaps beyond the summary leave each count at least this share of itself.
+_LEAST_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class WordStatistics:
+    """Expected counts of words by topics, of all words or of those that occur.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, K8)
+        One row per word; K8 is the number of topics padded, with zeros.
+    n_topics, n_words : int
+    rows : ndarray of shape (n_rows,) or None
+        Words that the rows are of; None is all.
+    """
+
+    values: np.ndarray
+    n_topics: int
+    n_words: int
+    rows: np.ndarray | None = None
+
+    def __array__(self, dtype=None, copy=None):
+        return self.dense().values[:, : self.n_topics].T
+
+    def dense(self):
+        """The same counts with a row for each word."""
+        if self.rows is None:
+            return self
+        values = np.zeros((self.n_words, self.values.shape[1]))
+        values[self.rows] = self.values
+        return self._with(values)
+
+    def compressed(self):
+        """The same counts without words that do not occur."""
+        if self.rows is not None:
+            return self
+        rows = np.flatnonzero(self.values.any(axis=1))
+        return WordStatistics(self.values[rows], self.n_topics, self.n_words, rows)
+
+    def permuted(self, order):
+        """The counts with topics in another order."""
+        columns = np.concatenate([order, np.arange(self.n_topics, self.values.shape[1])])
+        return self._with(self.values[:, columns])
+
+    def _with(self, values):
+        return WordStatistics(values, self.n_topics, self.n_words)
+
+    def __add__(self, other):
+        total = self.dense()
+        values = total.values.copy() if total is self else total.values
+        if other.rows is None:
+            values += other.values
+        else:
+            values[other.rows] += other.values
+        return self._with(values)
+
+    def __sub__(self, other):
+        return self + -1.0 * other
+
+    def __rmul__(self, factor):
+        return WordStatistics(factor * self.values, self.n_topics, self.n_words, self.rows)
+
+
+class Messages(NamedTuple):
+    """What documents hear of topics and of their own prior, and what a total needs besides."""
+
+    words: np.ndarray  # (V, K8)
+    offsets: np.ndarray  # (V,)
+    expected_log: np.ndarray  # (V, K8)
+    alpha: np.ndarray  # (K8,)
+
+
+class _Factors(NamedTuple):
+    """Statistics of a block's words in factors: ratio * theta * words."""
+
+    block: object
+    theta: np.ndarray  # (n, K8)
+    ratios: np.ndarray  # (nnz,)
+    messages: Messages
+
+
+class _State(NamedTuple):
+    """What a block keeps between visits."""
+
+    gamma: np.ndarray  # (n, K8)
+    visits: int
+
+
+class _Inferred(NamedTuple):
+    """Posteriors of a block's documents."""
+
+    gamma: np.ndarray  # (n, K8)
+    theta: np.ndarray  # (n, K8)
+    ratios: np.ndarray  # (nnz,)
+    bounds: np.ndarray  # (n,)
+    logs: np.ndarray  # (n, K8)
+
+
+class TopicModel(ConjugateModel):
+    """Documents whose words are drawn from topics, mixed in proportions of the document's own.
+
+    The joints have a factor "topics", Dirichlets over words; that of the prior also has "documents", the
+    Dirichlet of the proportions, whose concentrations may be learned as those of the topics may.
+
+    For the first visits documents start afresh and take few steps; later they go on where they were. Documents
+    that settle early under topics that are not yet any good keep these topics as they are.
+
+    Parameters
+    ----------
+    n_topics, n_words : int
+    fresh_visits : int
+        Visits of a document that begin from equal topics.
+    fresh_steps, warm_steps, final_steps : int
+        Largest numbers of steps in a fresh visit, a later one, and the last one of a fit.
+    tol : float
+        Mean change of a document's concentrations below which it has settled.
+    learn : dict
+        How to learn the concentrations of "documents" and of "topics": "auto" for equal ones or
+        "auto-asymmetric"; those that are not named stay as they are.
+    """
+
+    iterative = True
+    #: leaps no further than this: topics compete, and beyond twice a step they swing
+    largest_rate = 1.8
+
+    def __init__(self, n_topics, n_words, *, fresh_visits, fresh_steps, warm_steps, final_steps, tol, learn):
+        self.n_topics = n_topics
+        self.n_words = n_words
+        self.columns = padded(n_topics, LANES)
+        self.fresh_visits = fresh_visits
+        self.fresh_steps = fresh_steps
+        self.warm_steps = warm_steps
+        self.final_steps = final_steps
+        self.tol = tol
+        self.learn = learn
+
+    def blocks(self, data):
+        cost = _VISIT_COST * self.columns * self.fresh_steps * data.n_counts
+        return data.slices(cut_by_cost(data.indptr, cost))
+
+    def messages(self, posterior, prior, n_jobs=1):
+        topics = posterior.topics
+        concentration = np.ascontiguousarray(topics.concentration.T)
+        digammas = psi(concentration.sum(axis=0))
+        words, expected_log = np.empty((2, self.n_words, self.columns))
+        offsets = np.empty(self.n_words)
+        tasks = [
+            lambda v=slice(*edges): expect_words(
+                concentration[v], digammas, words[v], offsets[v], expected_log[v]
+            )
+            for edges in cut(self.n_words, _DIGAMMA_COST * self.columns, 0.0)
+        ]
+        topics.remember(expected_log[:, : self.n_topics].T, sum(_threads.run(tasks, n_jobs)))
+        return Messages(words, offsets, expected_log, self._padded(prior.documents.concentration))
+
+    def _padded(self, concentration):
+        alpha = np.full(self.columns, PADDING)
+        alpha[: self.n_topics] = concentration
+        return alpha
+
+    def infer(self, block, messages, gamma=None, steps=None):
+        """Posteriors of a block's documents: from equal topics to their end, or some steps from gamma."""
+        n = block.n_rows
+        inferred = _Inferred(
+            np.empty((n, self.columns)) if gamma is None else gamma.copy(),
+            np.empty((n, self.columns)),
+            np.empty(block.n_counts),
+            np.empty(n),
+            np.empty((n, self.columns)),
+        )
+        infer_documents(
+            block.data,
+            block.indices,
+            block.indptr,
+            messages.words,
+            messages.offsets,
+            messages.alpha,
+            self.n_topics,
+            gamma is None,
+            self.final_steps if steps is None else steps,
+            self.tol,
+            *inferred,
+        )
+        return inferred
+
+    def local_step(self, block, messages, state):
+        visits = 0 if state is None else state.visits
+        if visits < self.fresh_visits:
+            inferred = self.infer(block, messages, None, self.fresh_steps)
+        else:
+            inferred = self.infer(block, messages, state.gamma, self.warm_steps)
+        return self._summary(block, messages, inferred), _State(inferred.gamma, visits + 1)
+
+    def final_step(self, block, messages, state):
+        """Documents keep the better of where they were, taken to its end, and a fresh start."""
+        inferred = self.infer(block, messages)
+        if state is not None:
+            warm = self.infer(block, messages, state.gamma)
+            better = (warm.bounds > inferred.bounds)[:, None]
+            inferred = self.infer(block, messages, np.where(better, warm.gamma, inferred.gamma), 0)
+        return self._summary(block, messages, inferred), _State(inferred.gamma, self.fresh_visits)
+
+    def _summary(self, block, messages, inferred):
+        factors = _Factors(block, inferred.theta, inferred.ratios, messages)
+        k = self.n_topics
+        logs = block.weights @ inferred.logs[:, :k]
+        statistics = {"topics": factors, "documents": logs}
+        # Less the part of the prior over proportions, which is added where the bound is taken.
+        value = block.weights @ inferred.bounds - _prior_part(messages.alpha[:k], logs, block.weight)
+        return Summary(statistics, float(value), block.weight)
+
+    def total(self, summaries, n_jobs=1):
+        if not isinstance(summaries[0].statistics["topics"], _Factors):
+            return reduce(add, summaries)
+        factors = [summary.statistics["topics"] for summary in summaries]
+        messages = factors[0].messages
+        values = np.zeros((self.n_words, self.columns))
+        words = np.concatenate([factor.block.values()[1] for factor in factors])
+        occurrences = np.concatenate([[0], np.cumsum(np.bincount(words, minlength=self.n_words))])
+        ranges = cut_by_cost(occurrences, _VISIT_COST * self.columns * len(words))
+        tasks = [lambda v=edges: _sum_words(factors, messages, values, *v) for edges in ranges]
+        energy = sum(_threads.run(tasks, n_jobs))
+        statistics = {
+            "topics": WordStatistics(values, self.n_topics, self.n_words),
+            "documents": reduce(add, [summary.statistics["documents"] for summary in summaries]),
+        }
+        value = sum(summary.entropy for summary in summaries)
+        return Summary(statistics, value - energy, sum(summary.weight for summary in summaries))
+
+    def kept(self, summary):
+        statistics = {**summary.statistics, "topics": summary.statistics["topics"].compressed()}
+        return Summary(statistics, summary.entropy, summary.weight)
+
+    def global_step(self, prior, summary):
+        counts = summary.statistics["topics"].dense().values[:, : self.n_topics]
+        return Joint(topics=Dirichlet((prior.topics.concentration.T + counts).T))
+
+    def beyond(self, summary, base, rate):
+        """The summary leapt beyond, with no count below a share of what it was."""
+        leap = super().beyond(summary, base, rate)
+        least = _LEAST_SHARE * summary.statistics["topics"].values
+        np.maximum(leap.statistics["topics"].values, least, out=leap.statistics["topics"].values)
+        return leap
+
+    def bound(self, prior, summary, posterior):
+        own = _prior_part(prior.documents.concentration, summary.statistics["documents"], summary.weight)
+        return own + evidence_bound(prior, summary, posterior)
+
+    def learned(self, prior, summary, posterior, rate=1.0):
+        factors = dict(prior.items())
+        for name, kind in self.learn.items():
+            logs, weight = self._evidence_of(name, summary, posterior)
+            old = prior[name].concentration
+            if name == "topics":
+                old = old[0]
+            best = fitted_concentration(old, logs, weight, kind == "auto")
+            new = old * (best / old) ** rate
+            factors[name] = Dirichlet(np.broadcast_to(new, prior[name].concentration.shape))
+        return Joint(**factors) if self.learn else prior
+
+    def _evidence_of(self, name, summary, posterior):
+        """Sums of expected logarithms that the concentrations of a factor of the prior are learned from."""
+        if name == "documents":
+            return summary.statistics["documents"], summary.weight
+        return posterior.topics.expected_log.sum(axis=0), float(self.n_topics)
+
+    def order_by_mass(self, summary):
+        return _falling(summary.statistics["topics"].dense().values[:, : self.n_topics].sum(axis=0))
+
+    def order_by_posterior_mass(self, posterior, prior):
+        return _falling((posterior.topics.concentration - prior.topics.concentration).sum(axis=1))
+
+    def permuted_summary(self, summary, order):
+        statistics = {
+            "topics": summary.statistics["topics"].permuted(order),
+            "documents": summary.statistics["documents"][order],
+        }
+        return Summary(statistics, summary.entropy, summary.weight)
+
+    def permuted_posterior(self, posterior, order, prior):
+        return Joint(topics=Dirichlet(posterior.topics.concentration[order]))
+
+    def permuted_prior(self, prior, order):
+        documents = Dirichlet(prior.documents.concentration[order])
+        return Joint(topics=prior.topics, documents=documents)
+
+    def permuted_state(self, state, order):
+        gamma = state.gamma.copy()
+        gamma[:, : self.n_topics] = state.gamma[:, order]
+        return _State(gamma, state.visits)
+
+
+def _prior_part(alpha, logs, weight):
+    """Expected log prior density of all proportions, up to the base measure: <alpha, logs> - weight A(alpha)."""
+    return float(alpha @ logs) - weight * Dirichlet(alpha).log_normalizer()
+
+
+def _sum_words(factors, messages, values, start, stop):
+    """Sum the factors over a range of words, in place; return the sum of products with E[log beta]."""
+    own = values[start:stop]
+    for block, theta, ratios, _ in factors:
+        add_words(block.indices, block.indptr, block.weights, theta, ratios, start, own)
+    return finish_words(messages.words[start:stop], messages.expected_log[start:stop], own)
+
+
+def _falling(masses):
+    """Stable order of falling masses, or None where they fall already."""
+    return None if (masses[1:] <= masses[:-1]).all() else np.argsort(-masses, kind="stable")
