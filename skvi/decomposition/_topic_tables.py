@@ -6,6 +6,8 @@ import scipy.sparse as sp
 from scipy.special import betaincinv
 
 MEASURES = ("u_mass", "npmi")
+# Words that are scored at a time.
+_CHUNK = 2**16
 
 
 def top_words_table(estimator, feature_names, n, level):
@@ -81,3 +83,14 @@ def split_tokens(X, rng):
         half.eliminate_zeros()
         halves.append(half)
     return halves
+
+
+def mean_log_probability(X, proportions, topics):
+    """Mean log probability of the words of documents, given their proportions of topics."""
+    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+    total = 0.0
+    for start in range(0, len(rows), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        chances = np.einsum("ik,ki->i", proportions[rows[part]], topics[:, X.indices[part]])
+        total += X.data[part] @ np.log(chances)
+    return float(total / X.sum())

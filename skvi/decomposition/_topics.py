@@ -12,13 +12,13 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative, valida
 from skvi import _threads
 from skvi.base import ConjugateEstimator, restores_on_error
 from skvi.decomposition._topic_parameters import make_prior, make_starts, priors_to_learn
-from skvi.decomposition._topic_tables import coherence, split_tokens, top_words_table
+from skvi.decomposition._topic_reports import TopicReports
 from skvi.families import Joint
 from skvi.models.documents import Documents
 from skvi.models.topics import TopicModel
 
 
-class MeanFieldTopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ConjugateEstimator):
+class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ConjugateEstimator):
     """Topics of documents by latent Dirichlet allocation with mean-field variational inference.
 
     A drop-in for scikit-learn's `LatentDirichletAllocation` with an exact evidence lower bound, a test of
@@ -77,8 +77,6 @@ class MeanFieldTopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Con
     ----------
     components_ : ndarray of shape (n_components, n_features)
         Concentrations of the topics' posterior: expected counts plus the prior's.
-    exp_dirichlet_component_ : ndarray of shape (n_components, n_features)
-        exp(E[log topics]).
     doc_topic_prior_, topic_word_prior_ : float or ndarray
         Concentrations of the priors, learned ones included.
     posterior_ : Joint
@@ -306,12 +304,17 @@ class MeanFieldTopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Con
         counts = schedule.data.weights @ schedule.data.lengths()
         return {
             "components_": topics.concentration,
-            "exp_dirichlet_component_": np.exp(topics.expected_log),
             "doc_topic_prior_": _common(documents.concentration),
             "topic_word_prior_": _common(restart.prior.topics.concentration[0]),
             "bound_": float(np.exp(-restart.bound / counts)) if counts > 0.0 else 1.0,
             "n_batch_iter_": restart.steps or len(restart.monitor.bounds),
         }
+
+    @property
+    def exp_dirichlet_component_(self):
+        """exp(E[log topics]), shape (n_components, n_features)."""
+        check_is_fitted(self)
+        return np.exp(self.posterior_.topics.expected_log)
 
     def _infer(self, X):
         """Posteriors of documents from their deterministic start: concentrations and bounds (nats)."""
@@ -369,94 +372,6 @@ class MeanFieldTopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Con
         """
         return self._infer(X)[2]
 
-    def perplexity(self, X):
-        """Return exp(- bound per word) of documents under the topics as they are: less is better."""
-        X, _, bounds = self._infer(X)
-        return float(np.exp(-bounds.sum() / X.sum())) if X.sum() > 0 else 1.0
-
-    def document_completion(self, X, random_state=None):
-        """Return the mean log predictive probability of a word, in nats, given the other half of its document.
-
-        Each document's words are split at random; proportions are found from one half, and the other is scored under
-        them and the expected topics. Documents of one word say nothing. The honest figure to compare numbers of
-        topics by, on documents that were not fitted.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        random_state : int, RandomState instance or None, default=None
-        """
-        check_is_fitted(self)
-        X, _ = self._validate_documents(X, reset=False)
-        seen, held_out = split_tokens(X, check_random_state(random_state))
-        if not held_out.sum() > 0.0:
-            raise ValueError("document_completion needs documents of two words or more: X has none")
-        proportions = self.transform(seen)
-        topics = self.posterior_.topics.mean
-        rows = np.repeat(np.arange(X.shape[0]), np.diff(held_out.indptr))
-        total = 0.0
-        for start in range(0, len(rows), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            chances = np.einsum("ik,ki->i", proportions[rows[part]], topics[:, held_out.indices[part]])
-            total += held_out.data[part] @ np.log(chances)
-        return float(total / held_out.sum())
-
-    def top_words(self, feature_names=None, n=10, level=0.9):
-        """Return the most probable words of each topic as a DataFrame, with credible intervals.
-
-        Parameters
-        ----------
-        feature_names : array-like of shape (n_features,), default=None
-            Words, as `get_feature_names_out` of a vectoriser gives them. None takes those of the DataFrame that was
-            fitted, or else numbers.
-        n : int, default=10
-        level : float, default=0.9
-            Of the central interval of each probability.
-
-        Returns
-        -------
-        DataFrame with columns topic, rank, word, probability, lower, upper
-        """
-        check_is_fitted(self)
-        return top_words_table(self, feature_names, n, level)
-
-    def topic_coherence(self, X, measure="u_mass", n=10):
-        """Return how often the top words of each topic occur together in documents, shape (n_components,).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        measure : {"u_mass", "npmi"}, default="u_mass"
-            Mean over pairs of log((D(a, b) + 1) / D(a)), a the more probable word (Mimno et al. 2011), or of the
-            normalised pointwise mutual information in [-1, 1] (Bouma 2009), D counting documents.
-        n : int, default=10
-            Number of top words.
-        """
-        check_is_fitted(self)
-        X, _ = self._validate_documents(X, reset=False)
-        return coherence(self.components_, X, measure, n)
-
-    def sample(self, n_samples=1, n_words=100, random_state=None):
-        """Draw documents from the posterior predictive distribution.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        n_words : int, default=100
-            Words in each document.
-        random_state : int, RandomState instance or None, default=None
-
-        Returns
-        -------
-        csr_array of shape (n_samples, n_features)
-        """
-        check_is_fitted(self)
-        rng = check_random_state(random_state)
-        proportions = self.prior_.documents.sample(n_samples, rng)
-        topics = self.posterior_.topics.mean
-        draws = [rng.multinomial(n_words, p / p.sum()) for p in proportions @ topics]
-        return sp.csr_array(np.array(draws))
-
     @property
     def _n_features_out(self):
         return self.components_.shape[0]
@@ -465,8 +380,6 @@ class MeanFieldTopicModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Con
 _FRESH_SWEEPS = 10
 _FRESH_STEPS = 10
 _WARM_STEPS = 5
-# Words of held-out halves that are scored at a time.
-_CHUNK = 2**16
 
 
 def _common(values):

@@ -102,7 +102,7 @@ class Schedule:
         summaries, states = self.summarize(restarts, self.blocks, [restart.states for restart in restarts], final)
         for restart, summary, state in zip(restarts, summaries, states, strict=True):
             restart.summary, restart.states = self.whole(summary), state
-            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior)
+            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior, self.n_jobs)
 
     def finish(self, restarts):
         """End with a local step at the final posterior."""
@@ -116,7 +116,6 @@ class Schedule:
             self._relabel(restart, order)
         if order is not None or self.model.iterative:
             self.refresh([restart], final=True)
-
 
     def _relabel(self, restart, order):
         """Relabel what is neither posterior nor summary: the prior, and the states of all blocks."""
@@ -251,7 +250,7 @@ class Memoized(_MiniBatches):
                 restart.memory = [self.model.permuted_summary(summary, order) for summary in restart.memory]
         self._resum(restarts)
         for restart in restarts:
-            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior)
+            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior, self.n_jobs)
 
     def _visit(self, restarts, number):
         states = [restart.states[number] for restart in restarts]
@@ -275,7 +274,7 @@ class Memoized(_MiniBatches):
                 restart.states[number] = state
         for restart, summaries in zip(restarts, zip(*parts, strict=True), strict=True):
             restart.summary = self.model.total(list(summaries), self.n_jobs)
-            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior)
+            restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior, self.n_jobs)
 
 
 class Online(_MiniBatches):
@@ -310,7 +309,7 @@ class Online(_MiniBatches):
                 continue
             scaled = self.whole(summary)
             restart.summary = scaled
-            restart.bound = self.model.bound(restart.prior, scaled, restart.posterior)
+            restart.bound = self.model.bound(restart.prior, scaled, restart.posterior, self.n_jobs)
             target = self.model.global_step(restart.prior, scaled)
             restart.steps += 1
             rate = (restart.steps + self.offset) ** -self.decay

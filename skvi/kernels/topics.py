@@ -283,7 +283,7 @@ def add_words(indices, indptr, weights, theta, ratios, first_word, statistics):
 
 @jit
 def finish_words(words, expected_log, statistics):
-    """Multiply the statistics of a range of words by their rows of words; return the sum of products with E[log beta]."""
+    """Multiply the statistics of a range of words by their rows of words; return their product with E[log beta]."""
     energy = splat(0.0)
     for w in range(statistics.shape[0]):
         for k in range(0, statistics.shape[1], LANES):
@@ -334,3 +334,16 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
             words[w, k] = 0.0
             expected_log[w, k] = 0.0
     return value
+
+
+@jit
+def expected_gain(expected_log, prior, statistics, concentration):
+    """Sum over a range of words of E[log beta] times prior + statistics - concentration.
+
+    Shapes: expected_log and statistics (v, K8), prior and concentration (v, K).
+    """
+    gain = 0.0
+    for w in range(concentration.shape[0]):
+        for k in range(concentration.shape[1]):
+            gain += expected_log[w, k] * (prior[w, k] + statistics[w, k] - concentration[w, k])
+    return gain

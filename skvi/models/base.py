@@ -65,7 +65,7 @@ class ConjugateModel:
         """
         return prior
 
-    def bound(self, prior, summary, posterior):
+    def bound(self, prior, summary, posterior, n_jobs=1):
         """Evidence lower bound (nats) of the rows behind the summary, all constants included."""
         return evidence_bound(prior, summary, posterior)
 

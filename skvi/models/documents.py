@@ -17,6 +17,8 @@ class Documents:
         Of these rows.
     weights : ndarray of shape (n_rows,), float64, non-negative
     n_words : int
+    word_ranges : tuple of (start, stop)
+        Ranges of words that occur about equally often in the documents that these are slices of.
     """
 
     data: np.ndarray
@@ -24,6 +26,7 @@ class Documents:
     indptr: np.ndarray
     weights: np.ndarray
     n_words: int
+    word_ranges: tuple = ()
 
     @classmethod
     def of(cls, matrix, weights=None):
@@ -74,9 +77,14 @@ class Documents:
         source = np.repeat(self.indptr[positions] - indptr[:-1], sizes) + np.arange(indptr[-1])
         return Documents(self.data[source], self.indices[source], indptr, self.weights[positions], self.n_words)
 
-    def slices(self, ranges):
+    def occurrences(self):
+        """Number of stored counts of words before each word, shape (n_words + 1,)."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.values()[1], minlength=self.n_words))])
+
+    def slices(self, ranges, word_ranges):
         """Views of consecutive ranges (start, stop)."""
+        shared = self.n_words, tuple(word_ranges)
         return [
-            Documents(self.data, self.indices, self.indptr[start : stop + 1], self.weights[start:stop], self.n_words)
+            Documents(self.data, self.indices, self.indptr[start : stop + 1], self.weights[start:stop], *shared)
             for start, stop in ranges
         ]

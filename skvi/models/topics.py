@@ -15,18 +15,18 @@ from scipy.special import psi
 
 from skvi import _threads
 from skvi.engine.blocks import cut, cut_by_cost
-from skvi.engine.bound import evidence_bound
 from skvi.engine.summary import Summary
 from skvi.families import Dirichlet, Joint
 from skvi.kernels.blocks import padded
 from skvi.kernels.simd import LANES
-from skvi.kernels.topics import PADDING, add_words, expect_words, finish_words, infer_documents
+from skvi.kernels.topics import PADDING, add_words, expect_words, expected_gain, finish_words, infer_documents
 from skvi.models.base import ConjugateModel
 from skvi.models.concentrations import fitted_concentration
 
 # Operations per topic for a word that a document visits, and for a digamma and what belongs to it.
 _VISIT_COST = 4.0
 _DIGAMMA_COST = 60.0
+_GAIN_COST = 5.0
 # Leaps beyond the summary leave each count at least this share of itself.
 _LEAST_SHARE = 0.5
 
@@ -165,23 +165,31 @@ class TopicModel(ConjugateModel):
         self.learn = learn
 
     def blocks(self, data):
-        cost = _VISIT_COST * self.columns * self.fresh_steps * data.n_counts
-        return data.slices(cut_by_cost(data.indptr, cost))
+        cost = _VISIT_COST * self.columns * data.n_counts
+        word_ranges = cut_by_cost(data.occurrences(), cost)
+        return data.slices(cut_by_cost(data.indptr, self.fresh_steps * cost), word_ranges)
 
     def messages(self, posterior, prior, n_jobs=1):
         topics = posterior.topics
-        concentration = np.ascontiguousarray(topics.concentration.T)
+        alpha = self._padded(prior.documents.concentration)
+        kept = vars(topics).get("messages")
+        if kept is None:
+            kept = self._words(topics, n_jobs)
+            vars(topics)["messages"] = kept
+        return Messages(*kept, alpha)
+
+    def _words(self, topics, n_jobs):
+        """What documents hear of topics alone; the topics keep it, as they do whatever is computed from them."""
+        concentration = _words_first(topics.concentration)
         digammas = psi(concentration.sum(axis=0))
         words, expected_log = np.empty((2, self.n_words, self.columns))
         offsets = np.empty(self.n_words)
         tasks = [
-            lambda v=slice(*edges): expect_words(
-                concentration[v], digammas, words[v], offsets[v], expected_log[v]
-            )
+            lambda v=slice(*edges): expect_words(concentration[v], digammas, words[v], offsets[v], expected_log[v])
             for edges in cut(self.n_words, _DIGAMMA_COST * self.columns, 0.0)
         ]
         topics.remember(expected_log[:, : self.n_topics].T, sum(_threads.run(tasks, n_jobs)))
-        return Messages(words, offsets, expected_log, self._padded(prior.documents.concentration))
+        return words, offsets, expected_log
 
     def _padded(self, concentration):
         alpha = np.full(self.columns, PADDING)
@@ -222,12 +230,11 @@ class TopicModel(ConjugateModel):
         return self._summary(block, messages, inferred), _State(inferred.gamma, visits + 1)
 
     def final_step(self, block, messages, state):
-        """Documents keep the better of where they were, taken to its end, and a fresh start."""
+        """Documents keep the better of where they were and a fresh start that is taken to its end."""
         inferred = self.infer(block, messages)
         if state is not None:
-            warm = self.infer(block, messages, state.gamma)
-            better = (warm.bounds > inferred.bounds)[:, None]
-            inferred = self.infer(block, messages, np.where(better, warm.gamma, inferred.gamma), 0)
+            warm = self.infer(block, messages, state.gamma, self.warm_steps)
+            inferred = _better(block, warm, inferred)
         return self._summary(block, messages, inferred), _State(inferred.gamma, self.fresh_visits)
 
     def _summary(self, block, messages, inferred):
@@ -245,9 +252,7 @@ class TopicModel(ConjugateModel):
         factors = [summary.statistics["topics"] for summary in summaries]
         messages = factors[0].messages
         values = np.zeros((self.n_words, self.columns))
-        words = np.concatenate([factor.block.values()[1] for factor in factors])
-        occurrences = np.concatenate([[0], np.cumsum(np.bincount(words, minlength=self.n_words))])
-        ranges = cut_by_cost(occurrences, _VISIT_COST * self.columns * len(words))
+        ranges = factors[0].block.word_ranges
         tasks = [lambda v=edges: _sum_words(factors, messages, values, *v) for edges in ranges]
         energy = sum(_threads.run(tasks, n_jobs))
         statistics = {
@@ -272,9 +277,18 @@ class TopicModel(ConjugateModel):
         np.maximum(leap.statistics["topics"].values, least, out=leap.statistics["topics"].values)
         return leap
 
-    def bound(self, prior, summary, posterior):
+    def bound(self, prior, summary, posterior, n_jobs=1):
+        """Evidence lower bound (nats): as `evidence_bound`, with the sum over words shared among threads."""
+        p, q = prior.topics, posterior.topics
+        counts = summary.statistics["topics"].dense().values
+        expected_log, before, after = _words_first(q.expected_log), p.concentration.T, _words_first(q.concentration)
+        tasks = [
+            lambda v=slice(*edges): expected_gain(expected_log[v], before[v], counts[v], after[v])
+            for edges in cut(self.n_words, _GAIN_COST * self.n_topics, 0.0)
+        ]
+        gain = sum(_threads.run(tasks, n_jobs)) + q.log_normalizer() - p.log_normalizer()
         own = _prior_part(prior.documents.concentration, summary.statistics["documents"], summary.weight)
-        return own + evidence_bound(prior, summary, posterior)
+        return summary.entropy + own + gain
 
     def learned(self, prior, summary, posterior, rate=1.0):
         factors = dict(prior.items())
@@ -318,6 +332,20 @@ class TopicModel(ConjugateModel):
         gamma = state.gamma.copy()
         gamma[:, : self.n_topics] = state.gamma[:, order]
         return _State(gamma, state.visits)
+
+
+def _words_first(array):
+    """The transpose of (n_topics, n_words), in rows of one word each."""
+    return np.ascontiguousarray(array.T)
+
+
+def _better(block, first, second):
+    """Of each document the posterior with the larger bound."""
+    rows = first.bounds > second.bounds
+    words = np.repeat(rows, np.diff(block.indptr))
+    masks = {"ratios": words, "bounds": rows}
+    pairs = zip(_Inferred._fields, first, second, strict=True)
+    return _Inferred(*[np.where(masks.get(name, rows[:, None]), a, b) for name, a, b in pairs])
 
 
 def _prior_part(alpha, logs, weight):
