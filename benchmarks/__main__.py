@@ -1,4 +1,4 @@
-"""Command line: `python -m benchmarks mixture [--data DIR] [--quick] [--threads N] [--only PART]`."""
+"""Command line: `python -m benchmarks SUITE [--data DIR] [--quick] [--threads N] [--only PART]`."""
 
 import argparse
 import os
@@ -11,17 +11,19 @@ from pathlib import Path
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from benchmarks import mixture
+from benchmarks import mixture, topics
 from benchmarks._machine import describe_machine
 from benchmarks._options import Options
 
-SUITES = {"mixture": mixture.PARTS}
+SUITES = {"mixture": mixture.PARTS, "topics": topics.PARTS}
 
 
 def _arguments():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Time skvi against its peers.")
     parser.add_argument("suite", choices=SUITES)
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of real data sets, such as DIR/clustering")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of real data sets, such as DIR/clustering and DIR/ap"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="small sizes, few repeats: a smoke test, not a measurement"
     )

@@ -1,14 +1,11 @@
 """Peak memory of a fit, beyond the data."""
 
-import resource
-import sys
 import warnings
-from contextlib import suppress
-from pathlib import Path
 
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks._fresh import run_fresh
+from benchmarks._memory import forget_peak, peak_bytes
 from benchmarks._tables import met, print_table
 from benchmarks.mixture._contestants import FITS, OURS, PEER
 from benchmarks.mixture._data import clusters
@@ -16,37 +13,12 @@ from benchmarks.mixture._data import clusters
 _SHAPES = [(200_000, 16, 50), (1_000_000, 4, 10)]
 _GOAL_MB, _GOAL_BYTES_PER_ROW = 50.0, 16.0
 _SWEEPS = 3
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 _CODE = """
 import sys
 from benchmarks.mixture.memory import print_peak
 print_peak(sys.argv[1], *map(int, sys.argv[2:]))
 """
-
-
-def _status(field):
-    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(field))
-    return 1024 * int(line.split()[1])
-
-
-def forget_peak():
-    """Let the peak be counted from now on where the system allows it; return resident bytes (or the peak so far)."""
-    if not _STATUS.exists():
-        return peak_bytes()
-    with suppress(OSError):
-        _CLEAR.write_text("5")
-    return _status("VmRSS")
-
-
-def peak_bytes():
-    """Peak of this process's resident memory.
-
-    Linux keeps ru_maxrss across exec, so that a child would start from its parent's peak; VmHWM is its own.
-    """
-    if _STATUS.exists():
-        return _status("VmHWM")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def print_peak(name, n_rows, n_features, n_components):

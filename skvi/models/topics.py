@@ -27,6 +27,8 @@ from skvi.models.concentrations import fitted_concentration
 _VISIT_COST = 4.0
 _DIGAMMA_COST = 60.0
 _GAIN_COST = 5.0
+# Words that are worked on at a time where there are no threads.
+_CHUNK = 1024
 # Leaps beyond the summary leave each count at least this share of itself.
 _LEAST_SHARE = 0.5
 
@@ -171,16 +173,16 @@ class TopicModel(ConjugateModel):
         return data.slices(cut_by_cost(data.indptr, self.fresh_steps * cost), word_ranges)
 
     def messages(self, posterior, prior, n_jobs=1):
-        topics = posterior.topics
-        alpha = self._padded(prior.documents.concentration)
-        kept = vars(topics).get("messages")
-        if kept is None:
-            kept = self._words(topics, n_jobs)
-            vars(topics)["messages"] = kept
-        return Messages(*kept, alpha)
+        return Messages(*self._words(posterior.topics, n_jobs), self._padded(prior.documents.concentration))
 
     def _words(self, topics, n_jobs):
         """What documents hear of topics alone; the topics keep it, as they do whatever is computed from them."""
+        kept = vars(topics)
+        if "words" not in kept:
+            kept["words"] = self._expected_words(topics, n_jobs)
+        return kept["words"]
+
+    def _expected_words(self, topics, n_jobs):
         concentration = _words_first(topics.concentration)
         digammas = psi(concentration.sum(axis=0))
         words, expected_log = np.empty((2, self.n_words, self.columns))
@@ -273,16 +275,20 @@ class TopicModel(ConjugateModel):
 
     def beyond(self, summary, base, rate):
         """The summary leapt beyond, with no count below a share of what it was."""
-        leap = super().beyond(summary, base, rate)
-        least = _LEAST_SHARE * summary.statistics["topics"].values
-        np.maximum(leap.statistics["topics"].values, least, out=leap.statistics["topics"].values)
-        return leap
+        target, start = (part.statistics["topics"].values for part in (summary, base))
+        values = np.empty_like(target)
+        for begin in range(0, len(values), _CHUNK):
+            v = slice(begin, begin + _CHUNK)
+            values[v] = np.maximum(rate * target[v] + (1.0 - rate) * start[v], _LEAST_SHARE * target[v])
+        statistics = {**summary.statistics, "topics": WordStatistics(values, self.n_topics, self.n_words)}
+        return Summary(statistics, summary.entropy, summary.weight)
 
     def bound(self, prior, summary, posterior, n_jobs=1):
         """Evidence lower bound (nats): as `evidence_bound`, with the sum over words shared among threads."""
         p, q = prior.topics, posterior.topics
         counts = summary.statistics["topics"].dense().values
-        expected_log, before, after = _words_first(q.expected_log), p.concentration.T, _words_first(q.concentration)
+        _, _, expected_log = self._words(q, n_jobs)
+        before, after = p.concentration.T, _words_first(q.concentration)
         tasks = [
             lambda v=slice(*edges): expected_gain(expected_log[v], before[v], counts[v], after[v])
             for edges in cut(self.n_words, _GAIN_COST * self.n_topics, 0.0)
