@@ -4,6 +4,8 @@ Each takes restarts side by side, so that all their tasks are one flat list, ord
 model never knows which schedule runs.
 """
 
+from copy import copy
+
 import numpy as np
 
 from skvi import _threads
@@ -51,7 +53,9 @@ class Schedule:
 
     def _start_step(self, restart, start):
         if isinstance(start, Joint):
-            messages = self.model.messages(start, restart.prior, self.n_jobs)
+            # A copy takes what is computed from it along when it goes.
+            own = Joint(**{name: copy(factor) for name, factor in start.items()})
+            messages = self.model.messages(own, restart.prior, self.n_jobs)
             return lambda block, state: self.model.local_step(block, messages, state)
         return lambda block, state: (self.model.start_step(block, start), state)
 
