@@ -11,9 +11,8 @@ _PARAMETERS = {"documents": "doc_topic_prior", "topics": "topic_word_prior"}
 
 def priors_to_learn(estimator):
     """Which concentrations of the prior are learned, and how."""
-    if estimator.prior is not None:
-        return {}
-    asked = {factor: getattr(estimator, name) for factor, name in _PARAMETERS.items()}
+    given = () if estimator.prior is None else estimator.prior.keys()
+    asked = {factor: getattr(estimator, name) for factor, name in _PARAMETERS.items() if factor not in given}
     return {factor: value for factor, value in asked.items() if isinstance(value, str)}
 
 
@@ -32,18 +31,23 @@ def _concentration(estimator, name, size):
 def make_prior(estimator, n_words):
     """The user's prior, or that of the estimator's parameters."""
     k = estimator.n_components
-    if estimator.prior is not None:
-        return _checked(estimator.prior, k, n_words)
-    words = _concentration(estimator, "topic_word_prior", n_words)
-    documents = _concentration(estimator, "doc_topic_prior", k)
-    return Joint(topics=Dirichlet(np.broadcast_to(words, (k, n_words))), documents=Dirichlet(documents))
+    factors = {} if estimator.prior is None else _checked(estimator.prior, k, n_words)
+    if len(factors) == len(_PARAMETERS):
+        return estimator.prior
+    if "topics" not in factors:
+        words = _concentration(estimator, "topic_word_prior", n_words)
+        factors["topics"] = Dirichlet(np.broadcast_to(words, (k, n_words)))
+    if "documents" not in factors:
+        factors["documents"] = Dirichlet(_concentration(estimator, "doc_topic_prior", k))
+    return Joint(**factors)
 
 
 def _checked(prior, k, n_words):
     shapes = {"topics": (k, n_words), "documents": (k,)}
-    if set(prior) != set(shapes):
-        raise ValueError(f"prior has factors {sorted(prior)}: it must have 'documents' and 'topics'")
-    for name, shape in shapes.items():
+    if not set(prior) <= set(shapes):
+        raise ValueError(f"prior has factors {sorted(prior)}: it may have 'documents' and 'topics'")
+    for name in prior:
+        shape = shapes[name]
         if type(prior[name]) is not Dirichlet:
             raise ValueError(f"prior.{name} is a {type(prior[name]).__name__}: it must be a Dirichlet")
         if prior[name].concentration.shape != shape:
@@ -51,9 +55,9 @@ def _checked(prior, k, n_words):
                 f"prior.{name} has concentrations of shape {prior[name].concentration.shape}: n_components={k} and X "
                 f"need {shape}"
             )
-    if not prior.proper:
-        raise ValueError("prior has concentrations that are not positive")
-    return prior
+        if not ((prior[name].concentration > 0.0) & (prior[name].concentration < 1e100)).all():
+            raise ValueError(f"prior.{name} has concentrations that are not positive and finite")
+    return dict(prior.items())
 
 
 def make_starts(estimator, prior, documents, random_state):

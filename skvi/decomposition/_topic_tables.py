@@ -74,11 +74,16 @@ def _npmi(together, n_documents):
 
 
 def split_tokens(X, rng):
-    """Split the counts of each document at random into two halves; what is not whole goes to either half."""
+    """Split the counts of each document at random into two halves; what is not whole goes to either half.
+
+    Where the first half has nothing, as of documents of one word, there is no second either.
+    """
     whole = np.floor(X.data)
     first = rng.binomial(whole.astype(np.int64), 0.5) + (X.data - whole) * rng.randint(2, size=X.nnz)
+    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+    told = np.bincount(rows, weights=first, minlength=X.shape[0]) > 0.0
     halves = []
-    for data in (first, X.data - first):
+    for data in (first, np.where(told[rows], X.data - first, 0.0)):
         half = sp.csr_array((data.astype(np.float64), X.indices.copy(), X.indptr.copy()), shape=X.shape)
         half.eliminate_zeros()
         halves.append(half)

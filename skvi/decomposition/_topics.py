@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative, valida
 from skvi import _threads
 from skvi.base import ConjugateEstimator, restores_on_error
 from skvi.decomposition._topic_parameters import make_prior, make_starts, priors_to_learn
-from skvi.decomposition._topic_reports import TopicReports
+from skvi.decomposition._topic_reports import TopicReports, perplexity_of
 from skvi.families import Joint
 from skvi.models.documents import Documents
 from skvi.models.topics import TopicModel
@@ -45,7 +45,8 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
         Where topics start: at the corpus with a tenth of one document each; at random, as in scikit-learn; or at
         the given concentrations, whose order they then keep.
     prior : Joint, default=None
-        A whole prior in place of the two parameters above, with factors `topics` and `documents`.
+        Prior in place of the two parameters above, with a factor `topics`, `documents` or both, such as `posterior_`
+        of an earlier fit.
     learning_method : {"batch", "online", "memoized"}, default="batch"
         All documents before each update of the topics; stochastic steps from mini-batches; or exact incremental
         updates after each mini-batch, which need fewer sweeps.
@@ -236,7 +237,9 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
             prior = make_prior(self, X.shape[1])
             warm = warm and self.components_.shape == prior.topics.concentration.shape
             starts, labelled = ([self.posterior_], True) if warm else make_starts(self, prior, documents, random_state)
-            schedule = self._make_schedule(self._model(), prior, documents, random_state, reorder=False)
+            schedule = self._make_schedule(
+                self._model(self.learning_method == "online"), prior, documents, random_state, reorder=False
+            )
             return self._keep(schedule, self._run(schedule, starts, X, sort=not labelled))
 
     @restores_on_error
@@ -271,7 +274,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
                         f"n_components={self.n_components}, but partial_fit began with {len(self.components_)}: call "
                         "fit, or set it back"
                     )
-            return self._stream(self._model(), prior, documents, starts, X, first)
+            return self._stream(self._model(self.total_samples is not None), prior, documents, starts, X, first)
 
     def _validate_documents(self, X, *, reset, sample_weight=None):
         """Check X; return it as a sparse matrix with sorted indices, and as documents."""
@@ -286,11 +289,10 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
             X.sum_duplicates()
         return X, Documents.of(X, weights)
 
-    def _model(self, n_words=None):
-        online = self.learning_method == "online" or self.total_samples is not None
+    def _model(self, online=False):
         return TopicModel(
             self.n_components,
-            self.n_features_in_ if n_words is None else n_words,
+            self.n_features_in_,
             fresh_visits=_FRESH_SWEEPS,
             fresh_steps=self.max_doc_update_iter if online else min(_FRESH_STEPS, self.max_doc_update_iter),
             warm_steps=min(_WARM_STEPS, self.max_doc_update_iter),
@@ -301,12 +303,12 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
 
     def _attributes(self, schedule, restart):
         topics, documents = restart.posterior.topics, restart.prior.documents
-        counts = schedule.data.weights @ schedule.data.lengths()
+        counts = restart.summary.statistics["topics"].dense().values.sum()
         return {
             "components_": topics.concentration,
             "doc_topic_prior_": _common(documents.concentration),
             "topic_word_prior_": _common(restart.prior.topics.concentration[0]),
-            "bound_": float(np.exp(-restart.bound / counts)) if counts > 0.0 else 1.0,
+            "bound_": perplexity_of(restart.bound, counts),
             "n_batch_iter_": restart.steps or len(restart.monitor.bounds),
         }
 

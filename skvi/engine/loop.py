@@ -87,7 +87,7 @@ def run(schedule, restarts, *, max_iter, sort=True, observer=None):
             observer.begin(iteration)
         schedule.sweep(active)
         for restart in active:
-            restart.monitor.record(restart.bound)
+            restart.monitor.record(restart.bound, schedule.conclusive(restart))
         if observer is not None and observer.end(iteration, max(restarts, key=lambda restart: restart.bound)):
             stopped = True
             break

@@ -27,8 +27,8 @@ class Monitor:
         """Whether as many sweeps in a row were idle as the patience asks for."""
         return self._idle >= self.patience
 
-    def record(self, bound):
-        """Take in the bound after a sweep.
+    def record(self, bound, conclusive=True):
+        """Take in the bound after a sweep; one that is not conclusive does not count as idle.
 
         Raises
         ------
@@ -38,7 +38,7 @@ class Monitor:
         if not math.isfinite(bound):
             raise FloatingPointError(f"the evidence lower bound became {bound} in iteration {len(self.bounds) + 1}")
         self.gain = bound - self._best
-        self._idle = self._idle + 1 if self.gain <= self.threshold else 0
+        self._idle = self._idle + 1 if conclusive and self.gain <= self.threshold else 0
         self._best = max(self._best, bound)
         self.bounds.append(bound)
 

@@ -86,7 +86,21 @@ class Schedule:
     def _step(self, restart, summary):
         """Global step: the posterior as if the summary were all the data, and what of the prior is learned."""
         restart.posterior = self.model.global_step(restart.prior, summary)
-        restart.prior = self.model.learned(restart.prior, summary, restart.posterior)
+        self._learn(restart, summary)
+
+    def _learn(self, restart, summary):
+        if len(restart.monitor.bounds) >= self.model.settling_sweeps:
+            restart.prior = self.model.learned(restart.prior, summary, restart.posterior)
+
+    def conclusive(self, restart):
+        """Whether the bound of the restart cannot fall any more."""
+
+        def settled(state):
+            if isinstance(state, list):
+                return all(settled(part) for part in state)
+            return state is None or self.model.conclusive(state)
+
+        return settled(restart.states)
 
     @property
     def whole_weight(self):
@@ -179,6 +193,7 @@ class Batch(Schedule):
             posterior = self.model.global_step(restart.prior, leap)
             if posterior.proper:
                 restart.base, restart.posterior, restart.leapt = leap, posterior, True
+                self._learn(restart, target)
                 return
             restart.rate = 1.0
         restart.base = target
@@ -318,7 +333,8 @@ class Online(_MiniBatches):
             restart.steps += 1
             rate = (restart.steps + self.offset) ** -self.decay
             restart.posterior = restart.posterior.blended(target, rate)
-            restart.prior = self.model.learned(restart.prior, scaled, restart.posterior, rate)
+            if restart.steps > self.model.settling_sweeps:
+                restart.prior = self.model.learned(restart.prior, scaled, restart.posterior, rate)
 
     def sweep(self, restarts):
         for restart in restarts if self.reorder else ():

@@ -86,7 +86,11 @@ class Dirichlet(Family):
         return np.stack([_beta_quantile(a, b, q) for q in tail_probabilities(level)], axis=-1)
 
     def _sample(self, n, rng):
-        draws = rng.standard_gamma(self.concentration, size=(n, *self.concentration.shape))
+        # G(a) has the law of G(a + 1) U^(1 / a): logarithms do not underflow where concentrations are small.
+        a = self.concentration
+        size = (n, *a.shape)
+        logs = np.log(rng.standard_gamma(a + 1.0, size=size)) + np.log1p(-rng.uniform(size=size)) / a
+        draws = np.exp(logs - logs.max(-1, keepdims=True))
         return draws / draws.sum(-1, keepdims=True)
 
 

@@ -15,6 +15,8 @@ class ConjugateModel:
     bound_holds_always = True
     #: whether a local step iterates, so that a final one of another kind may still raise the bound
     iterative = False
+    #: sweeps, or stochastic steps, before hyper-parameters are learned
+    settling_sweeps = 0
     #: how far a sweep may leap, as a multiple of the plain step
     largest_rate = float("inf")
 
@@ -41,6 +43,10 @@ class ConjugateModel:
         a state that it was given: the schedule may go back to it.
         """
         raise NotImplementedError
+
+    def conclusive(self, state):
+        """Whether the bound can no longer fall for a block in this state, so that an idle sweep means convergence."""
+        return True
 
     def final_step(self, block, messages, state):
         """The local step that a fit ends with; models whose steps iterate may spend more on it."""

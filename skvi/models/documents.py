@@ -56,8 +56,12 @@ class Documents:
 
     def lengths(self):
         """Sum of counts of each document."""
-        sums = np.concatenate([[0.0], np.cumsum(self.values()[0], dtype=np.float64)])
-        return np.diff(sums[self.indptr - self.indptr[0]])
+        return self.row_sums(self.values()[0])
+
+    def row_sums(self, values):
+        """Sum of one number for each stored count over each document."""
+        rows = np.repeat(np.arange(self.n_rows), np.diff(self.indptr))
+        return np.bincount(rows, weights=values, minlength=self.n_rows)
 
     def word_counts(self):
         """Weighted counts of each word, shape (n_words,)."""

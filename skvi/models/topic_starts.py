@@ -17,8 +17,7 @@ def distinct_documents(documents):
     """Positions of documents that are not empty and differ, in a canonical order, and their weights."""
     direction = np.random.default_rng(_DIRECTION_SEED).standard_normal(documents.n_words)
     counts, words = documents.values()
-    rows = np.repeat(np.arange(documents.n_rows), np.diff(documents.indptr))
-    keys = np.bincount(rows, weights=direction[words] * counts, minlength=documents.n_rows)
+    keys = documents.row_sums(direction[words] * counts)
     used = np.flatnonzero((documents.weights > 0.0) & (documents.lengths() > 0.0))
     order = used[np.argsort(keys[used], kind="stable")]
     if not len(order):

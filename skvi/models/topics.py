@@ -152,6 +152,8 @@ class TopicModel(ConjugateModel):
     """
 
     iterative = True
+    #: priors learned from topics that have not yet parted would keep them together
+    settling_sweeps = 5
     #: leaps no further than this: topics compete, and beyond twice a step they swing
     largest_rate = 1.8
 
@@ -231,6 +233,9 @@ class TopicModel(ConjugateModel):
         else:
             inferred = self.infer(block, messages, state.gamma, self.warm_steps)
         return self._summary(block, messages, inferred), _State(inferred.gamma, visits + 1)
+
+    def conclusive(self, state):
+        return state.visits > self.fresh_visits
 
     def final_step(self, block, messages, state):
         """Documents keep the better of where they were and a fresh start that is taken to its end."""
@@ -313,6 +318,7 @@ class TopicModel(ConjugateModel):
         """Sums of expected logarithms that the concentrations of a factor of the prior are learned from."""
         if name == "documents":
             return summary.statistics["documents"], summary.weight
+        self._words(posterior.topics, n_jobs=1)
         return posterior.topics.expected_log.sum(axis=0), float(self.n_topics)
 
     def order_by_mass(self, summary):
