@@ -22,8 +22,8 @@ demo: $(READY)
 	MPLBACKEND=Agg $(BIN)/python examples/plot_quickstart.py
 
 test: $(READY)
-	$(BIN)/python -m pytest
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/test_kernels.py
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest --numprocesses auto tests/test_kernels.py tests/test_topic_kernels.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -106,10 +106,10 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
 
     Notes
     -----
-    In the first fifteen sweeps documents start afresh from equal topics and take eight steps; afterwards they go on
+    At the first fifteen visits documents start afresh from equal topics and take eight steps; afterwards they go on
     where they were, and the bound never falls. Documents that settle early, under topics that are not yet any good,
-    would keep these topics as they are: on two corpora of newswire and blogs with 50 topics this order ends several
-    per cent above fits whose documents go on from the first sweep.
+    would keep these topics as they are: on two corpora of newswire and blogs with 50 topics this order ends one to
+    two per cent above fits whose documents go on from the first visit.
 
     At the end each document keeps the better of its posterior and of the one that `transform` finds, so that
     `elbo_` is at least n * score(X) - posterior_.kl(prior_), n being the sum of weights.
@@ -307,7 +307,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
         return {
             "components_": topics.concentration,
             "doc_topic_prior_": _common(documents.concentration),
-            "topic_word_prior_": _common(restart.prior.topics.concentration[0]),
+            "topic_word_prior_": _common(_common_row(restart.prior.topics.concentration)),
             "bound_": perplexity_of(restart.bound, counts),
             "n_batch_iter_": restart.steps or len(restart.monitor.bounds),
         }
@@ -386,4 +386,9 @@ _WARM_STEPS = 5
 
 def _common(values):
     """The value that all share, or all values where they differ."""
-    return float(values[0]) if (values == values[0]).all() else np.array(values)
+    return float(values.flat[0]) if (values == values.flat[0]).all() else np.array(values)
+
+
+def _common_row(table):
+    """The row that all share, or the table where they differ."""
+    return table[0] if table.strides[0] == 0 or (table == table[0]).all() else table

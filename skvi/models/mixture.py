@@ -70,13 +70,6 @@ class Mixture(ConjugateModel):
         q = posterior.components
         return LocalMessages(self.components.messages(q, posterior.weights.expected_log), q.mean)
 
-    def _scored_blocks(self, rows, score, with_table=False):
-        """Yield (range, block, scores) for each kernel block of the rows; `score` fills the scores."""
-        for part, block in kernel_blocks(rows, self._block_rows, with_table):
-            scores = _threads.scratch("scores", (self.n_components, len(block.weights)))
-            score(block.x, scores)
-            yield part, block, scores
-
     def local_step(self, block, messages, state=None):
         accumulators = self.components.empty(self.n_components, self.n_features)
         reference = pad(messages.reference, 1, TABLE_TILE)

@@ -319,6 +319,8 @@ def test_a_posterior_is_a_prior():
     second = MeanFieldTopicModel(3, prior=first.posterior_).fit(X[50:])
     assert_array_equal(second.prior_.topics.concentration, first.components_)
     assert second.doc_topic_prior_ == first.doc_topic_prior_
+    # Topics whose priors differ have one each.
+    assert_array_equal(second.topic_word_prior_, first.components_)
 
 
 def test_a_given_prior_is_the_prior_used():
