@@ -45,6 +45,12 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
+def check_count(name, value):
+    """Raise ValueError where an argument is no positive integer."""
+    if not isinstance(value, Integral) or value < 1:
+        raise ValueError(f"{name}={value!r}: give a positive integer")
+
+
 def restores_on_error(method):
     """Decorate a method that fits: where it raises, the estimator is as it was before.
 

@@ -1,12 +1,11 @@
 """What users read of fitted topics: words, coherence, and how well they predict documents."""
 
-from numbers import Integral
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skvi.base import check_count
 from skvi.decomposition._topic_tables import coherence, mean_log_probability, split_tokens, top_words_table
 
 _LARGEST_LOG = 709.0
@@ -15,11 +14,6 @@ _LARGEST_LOG = 709.0
 def perplexity_of(bound, counts):
     """exp(- bound per word), finite however little the counts; one where there are no words."""
     return float(np.exp(min(-bound / counts, _LARGEST_LOG))) if counts > 0.0 else 1.0
-
-
-def _check_count(name, value):
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name}={value!r}: give a positive integer")
 
 
 class TopicReports:
@@ -66,7 +60,7 @@ class TopicReports:
         DataFrame with columns topic, rank, word, probability, lower, upper
         """
         check_is_fitted(self)
-        _check_count("n", n)
+        check_count("n", n)
         return top_words_table(self, feature_names, n, level)
 
     def topic_coherence(self, X, measure="u_mass", n=10):
@@ -82,7 +76,7 @@ class TopicReports:
             Number of top words.
         """
         check_is_fitted(self)
-        _check_count("n", n)
+        check_count("n", n)
         X, _ = self._validate_documents(X, reset=False)
         return coherence(self.components_, X, measure, n)
 
@@ -101,8 +95,8 @@ class TopicReports:
         csr_array of shape (n_samples, n_features)
         """
         check_is_fitted(self)
-        _check_count("n_samples", n_samples)
-        _check_count("n_words", n_words)
+        check_count("n_samples", n_samples)
+        check_count("n_words", n_words)
         rng = check_random_state(random_state)
         proportions = self.prior_.documents.sample(n_samples, rng)
         topics = self.posterior_.topics.mean

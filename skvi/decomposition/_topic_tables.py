@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.special import betaincinv
+
+from skvi.families import Dirichlet
+from skvi.models.documents import Documents
 
 MEASURES = ("u_mass", "npmi")
 # Words that are scored at a time.
@@ -19,22 +21,20 @@ def top_words_table(estimator, feature_names, n, level):
     names = np.asarray(feature_names)
     if names.shape != (v,):
         raise ValueError(f"feature_names has shape {names.shape}: give one name for each of the {v} words")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level={level!r}: give a probability strictly between 0 and 1, such as 0.9")
     n = min(n, v)
     words = np.argsort(-components, axis=1, kind="stable")[:, :n]
     own = np.take_along_axis(components, words, axis=1).ravel()
     rest = np.repeat(components.sum(axis=1), n) - own
-    tail = 0.5 * (1.0 - level)
-    ends = [betaincinv(own, rest, q) if v > 1 else np.ones(k) for q in (tail, 1.0 - tail)]
+    # Each probability is a Beta's: that of the word against all others.
+    interval = Dirichlet(np.stack([own, rest], axis=-1)).interval(level)[..., 0, :]
     return pd.DataFrame(
         {
             "topic": np.repeat(np.arange(k), n),
             "rank": np.tile(np.arange(1, n + 1), k),
             "word": names[words.ravel()],
             "probability": own / (own + rest),
-            "lower": ends[0],
-            "upper": ends[1],
+            "lower": interval[:, 0],
+            "upper": interval[:, 1],
         }
     )
 
@@ -43,8 +43,8 @@ def coherence(components, X, measure, n):
     """Coherence of each topic's top words in documents, shape (n_components,)."""
     if measure not in MEASURES:
         raise ValueError(f"measure={measure!r}: give one of {', '.join(map(repr, MEASURES))}")
-    present = sp.csc_array((np.ones(X.nnz), X.indices, X.indptr), shape=X.shape[::-1]).T.tocsc()
-    present.data = (X.tocsc().data > 0.0).astype(float)
+    present = X.tocsc()
+    present.data = (present.data > 0.0).astype(float)
     scores = []
     for topic in components:
         words = np.argsort(-topic, kind="stable")[:n]
@@ -80,10 +80,9 @@ def split_tokens(X, rng):
     """
     whole = np.floor(X.data)
     first = rng.binomial(whole.astype(np.int64), 0.5) + (X.data - whole) * rng.randint(2, size=X.nnz)
-    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    told = np.bincount(rows, weights=first, minlength=X.shape[0]) > 0.0
+    told = np.repeat(Documents.of(X).row_sums(first) > 0.0, np.diff(X.indptr))
     halves = []
-    for data in (first, np.where(told[rows], X.data - first, 0.0)):
+    for data in (first, np.where(told, X.data - first, 0.0)):
         half = sp.csr_array((data.astype(np.float64), X.indices.copy(), X.indptr.copy()), shape=X.shape)
         half.eliminate_zeros()
         halves.append(half)

@@ -96,7 +96,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
     n_iter_ : int
         Sweeps of the best start.
     n_batch_iter_ : int
-        Updates of the topics of the best start.
+        Stochastic steps of the best start online, its sweeps otherwise.
     converged_ : bool
         Whether the best start converged.
     n_features_in_ : int

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skvi import _threads
-from skvi.base import ConjugateEstimator, restores_on_error
+from skvi.base import ConjugateEstimator, check_count, restores_on_error
 from skvi.families import Joint, StickBreaking
 from skvi.mixture._attributes import fitted_attributes
 from skvi.mixture._parameters import check_same_model, distinguishes_components, make_prior, make_starts, same_kind
@@ -383,8 +383,7 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
             Component of each row.
         """
         check_is_fitted(self)
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples={n_samples!r}: give a positive integer")
+        check_count("n_samples", n_samples)
         rng = check_random_state(random_state)
         labels = rng.choice(len(self.weights_), size=n_samples, p=self.weights_)
         return self.posterior_.components.sample_rows(labels, rng), labels

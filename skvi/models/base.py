@@ -1,7 +1,14 @@
 """The contract between models and the engine."""
 
+import numpy as np
+
 from skvi.engine.bound import evidence_bound
 from skvi.engine.summary import total
+
+
+def falling(masses):
+    """Stable order of falling masses, or None where they fall already."""
+    return None if (masses[1:] <= masses[:-1]).all() else np.argsort(-masses, kind="stable")
 
 
 class ConjugateModel:

@@ -11,7 +11,7 @@ from skvi.families import Joint
 from skvi.kernels.assignments import harden, soften
 from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, TABLE_TILE, padded
 from skvi.kernels.passes import soft_kernels, soft_pass
-from skvi.models.base import ConjugateModel
+from skvi.models.base import ConjugateModel, falling
 from skvi.models.gaussian import COMPONENTS
 from skvi.models.rows import block_width, kernel_blocks, pad
 from skvi.models.weights import WEIGHTS
@@ -19,11 +19,6 @@ from skvi.models.weights import WEIGHTS
 # Doubles in a block and its scores: a share of a second-level cache that leaves room for the rest.
 _BLOCK_DOUBLES = 65536
 _MOST_ROWS = 1024
-
-
-def _falling(masses):
-    """Stable order of falling masses, or None where they fall already."""
-    return None if (masses[1:] <= masses[:-1]).all() else np.argsort(-masses, kind="stable")
 
 
 class LocalMessages(NamedTuple):
@@ -165,7 +160,7 @@ class Mixture(ConjugateModel):
         return out
 
     def order_by_mass(self, summary):
-        return _falling(summary.statistics["weights"])
+        return falling(summary.statistics["weights"])
 
     def mass(self, posterior, prior):
         """Expected counts behind a posterior, shape (n_components,)."""
@@ -173,7 +168,7 @@ class Mixture(ConjugateModel):
 
     def order_by_posterior_mass(self, posterior, prior):
         """Order of components by falling mass behind a posterior; None where they have it already."""
-        return _falling(self.mass(posterior, prior))
+        return falling(self.mass(posterior, prior))
 
     def permuted_summary(self, summary, order):
         statistics = {

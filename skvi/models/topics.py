@@ -5,7 +5,7 @@ return factors, one row per document and one number per word in it, and their su
 each of which one task owns: memory and bits do not depend on the number of threads.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from skvi.families import Dirichlet, Joint
 from skvi.kernels.blocks import padded
 from skvi.kernels.simd import LANES
 from skvi.kernels.topics import PADDING, add_words, expect_words, expected_gain, finish_words, infer_documents
-from skvi.models.base import ConjugateModel
+from skvi.models.base import ConjugateModel, falling
 from skvi.models.concentrations import fitted_concentration
 
 # Operations per topic for a word that a document visits, and for a digamma and what belongs to it.
@@ -72,7 +72,7 @@ class WordStatistics:
     def permuted(self, order):
         """The counts with topics in another order."""
         columns = np.concatenate([order, np.arange(self.n_topics, self.values.shape[1])])
-        return self._with(self.values[:, columns])
+        return replace(self, values=self.values[:, columns])
 
     def _with(self, values):
         return WordStatistics(values, self.n_topics, self.n_words)
@@ -90,7 +90,7 @@ class WordStatistics:
         return self + -1.0 * other
 
     def __rmul__(self, factor):
-        return WordStatistics(factor * self.values, self.n_topics, self.n_words, self.rows)
+        return replace(self, values=factor * self.values)
 
 
 class Messages(NamedTuple):
@@ -256,7 +256,7 @@ class TopicModel(ConjugateModel):
 
     def total(self, summaries, n_jobs=1):
         if not isinstance(summaries[0].statistics["topics"], _Factors):
-            return reduce(add, summaries)
+            return super().total(summaries)
         factors = [summary.statistics["topics"] for summary in summaries]
         messages = factors[0].messages
         values = np.zeros((self.n_words, self.columns))
@@ -322,10 +322,10 @@ class TopicModel(ConjugateModel):
         return posterior.topics.expected_log.sum(axis=0), float(self.n_topics)
 
     def order_by_mass(self, summary):
-        return _falling(summary.statistics["topics"].dense().values[:, : self.n_topics].sum(axis=0))
+        return falling(summary.statistics["topics"].dense().values[:, : self.n_topics].sum(axis=0))
 
     def order_by_posterior_mass(self, posterior, prior):
-        return _falling((posterior.topics.concentration - prior.topics.concentration).sum(axis=1))
+        return falling((posterior.topics.concentration - prior.topics.concentration).sum(axis=1))
 
     def permuted_summary(self, summary, order):
         statistics = {
@@ -372,8 +372,3 @@ def _sum_words(factors, messages, values, start, stop):
     for block, theta, ratios, _ in factors:
         add_words(block.indices, block.indptr, block.weights, theta, ratios, start, own)
     return finish_words(messages.words[start:stop], messages.expected_log[start:stop], own)
-
-
-def _falling(masses):
-    """Stable order of falling masses, or None where they fall already."""
-    return None if (masses[1:] <= masses[:-1]).all() else np.argsort(-masses, kind="stable")
