@@ -5,6 +5,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -31,11 +32,7 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
     def _validate_rows(self, X, *, reset):
         """Check X and return it as a real table, without a copy where it is one already."""
         X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
-        largest = max(float(X.max()), -float(X.min()))
-        if largest > _LARGEST:
-            raise ValueError(
-                f"X holds a number of magnitude {largest:.3g}: squares beyond {_LARGEST:g} overflow; scale it"
-            )
+        check_magnitude("X", X)
         return X
 
     def _validate_weights(self, sample_weight, X):
@@ -43,6 +40,16 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
         if sample_weight is None:
             return np.ones(X.shape[0])
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def check_magnitude(name, values):
+    """Raise ValueError where an array, or the stored entries of a sparse one, have squares that overflow."""
+    values = values.data if sparse.issparse(values) else values
+    largest = max(float(values.max()), -float(values.min())) if values.size else 0.0
+    if largest > _LARGEST:
+        raise ValueError(
+            f"{name} holds a number of magnitude {largest:.3g}: squares beyond {_LARGEST:g} overflow; scale it"
+        )
 
 
 def check_count(name, value):

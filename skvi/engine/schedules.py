@@ -74,6 +74,8 @@ class Schedule:
     def start(self, restarts, starts):
         """Give every restart its prior, first summary and posterior, from one start each."""
         self._set_priors(restarts)
+        for restart, start in zip(restarts, starts, strict=True):
+            restart.posterior = start if isinstance(start, Joint) else None
         summaries, states = self.summarize_starts(restarts, starts, self.blocks)
         for restart, summary, state in zip(restarts, summaries, states, strict=True):
             restart.summary, restart.states = self.whole(summary), state
@@ -85,7 +87,7 @@ class Schedule:
 
     def _step(self, restart, summary):
         """Global step: the posterior as if the summary were all the data, and what of the prior is learned."""
-        restart.posterior = self.model.global_step(restart.prior, summary)
+        restart.posterior = self.model.global_step(restart.prior, summary, restart.posterior)
         self._learn(restart, summary)
 
     def _learn(self, restart, summary):
@@ -190,7 +192,7 @@ class Batch(Schedule):
         restart.leapt = False
         if restart.rate > 1.0 and restart.base is not None:
             leap = self.model.beyond(target, restart.base, restart.rate)
-            posterior = self.model.global_step(restart.prior, leap)
+            posterior = self.model.global_step(restart.prior, leap, restart.posterior)
             if posterior.proper:
                 restart.base, restart.posterior, restart.leapt = leap, posterior, True
                 self._learn(restart, target)
@@ -209,7 +211,7 @@ class Batch(Schedule):
             restart.summary = self.model.permuted_summary(restart.summary, order)
             self._relabel(restart, order)
         if order is not None or restart.leapt or self.model.iterative:
-            restart.posterior = self.model.global_step(restart.prior, restart.summary)
+            restart.posterior = self.model.global_step(restart.prior, restart.summary, restart.posterior)
             self.refresh([restart], final=True)
 
 
@@ -329,7 +331,7 @@ class Online(_MiniBatches):
             scaled = self.whole(summary)
             restart.summary = scaled
             restart.bound = self.model.bound(restart.prior, scaled, restart.posterior, self.n_jobs)
-            target = self.model.global_step(restart.prior, scaled)
+            target = self.model.global_step(restart.prior, scaled, restart.posterior)
             restart.steps += 1
             rate = (restart.steps + self.offset) ** -self.decay
             restart.posterior = restart.posterior.blended(target, rate)

@@ -4,6 +4,7 @@ from skvi.families.base import Family
 from skvi.families.dirichlet import Dirichlet
 from skvi.families.gamma import Gamma
 from skvi.families.joint import Joint
+from skvi.families.linear_normal import IndependentNormal, LinearNormal, NormalGivenPrecision
 from skvi.families.moments import Moments
 from skvi.families.normal import Normal
 from skvi.families.normal_gamma import NormalGamma, SphericalNormalGamma
@@ -15,10 +16,13 @@ __all__ = [
     "Dirichlet",
     "Family",
     "Gamma",
+    "IndependentNormal",
     "Joint",
+    "LinearNormal",
     "Moments",
     "Normal",
     "NormalGamma",
+    "NormalGivenPrecision",
     "NormalWishart",
     "SphericalNormalGamma",
     "StickBreaking",

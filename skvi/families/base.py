@@ -46,6 +46,8 @@ class Family:
 
     #: where natural parameters are stated about, unless an origin is given; None where there is no location
     origin = None
+    #: name of the factor of a joint that this one is stated given; None where there is none
+    parent_name = None
 
     def coordinates(self, statistics, origin):
         """Map raw statistics of the data to increments of the natural parameters (a linear map)."""
@@ -83,6 +85,10 @@ class Family:
         # Rounding may leave -1e-16 where the two are equal.
         return max(value, 0.0)
 
+    def divergence_from(self, q, joint):
+        """KL(q || self) in nats of a factor q of a joint, in expectation over the factors that this depends on."""
+        return q.kl(self)
+
     def gain(self, prior, statistics):
         """This factor's part of the evidence lower bound (nats): A(q) - A(p) + <m(q), p + S - q>."""
         origin = self.origin
@@ -107,6 +113,10 @@ class Family:
     def sample(self, n=1, random_state=None):
         """Draw n values; the draws are the first axis of each array returned."""
         return self._sample(n, check_random_state(random_state))
+
+    def sample_given(self, drawn, n, rng):
+        """Draw n values, given those that other factors of a joint have drawn before."""
+        return self.sample(n, rng)
 
     @classmethod
     @functools.cache

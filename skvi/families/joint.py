@@ -6,7 +6,7 @@ from skvi.families.base import Family
 
 
 class Joint:
-    """Independent factors under names, each an exponential family.
+    """Factors under names, each an exponential family; independent, or stated given another one.
 
     A factor is an attribute (`posterior_.weights`) and an item (`posterior_["weights"]`). All figures are in
     nats.
@@ -46,8 +46,8 @@ class Joint:
         return self._factors.items()
 
     def kl(self, other):
-        """KL(self || other) in nats: the sum over factors."""
-        return sum(factor.kl(other[name]) for name, factor in self.items())
+        """KL(self || other) in nats: the sum over factors, in expectation over those that other's depend on."""
+        return sum(other[name].divergence_from(factor, self) for name, factor in self.items())
 
     def entropy(self):
         """Entropy in nats: the sum over factors."""
@@ -73,9 +73,12 @@ class Joint:
         return {name: factor.interval(level) for name, factor in self.items()}
 
     def sample(self, n=1, random_state=None):
-        """Draw n values of every factor, independent between factors."""
+        """Draw n values of every factor, independent but where one is stated given another."""
         rng = check_random_state(random_state)
-        return {name: factor.sample(n, rng) for name, factor in self.items()}
+        drawn = {}
+        for name in sorted(self, key=lambda name: self[name].parent_name is not None):
+            drawn[name] = self[name].sample_given(drawn, n, rng)
+        return {name: drawn[name] for name in self}
 
     def updated(self, statistics):
         """Conjugate posterior: each factor updated with the statistics of its name."""

@@ -63,8 +63,8 @@ class ConjugateModel:
         """Return the Summary of a block whose rows are assigned as a start says."""
         raise NotImplementedError
 
-    def global_step(self, prior, summary):
-        """Return what q would be if the summary were all the data."""
+    def global_step(self, prior, summary, posterior=None):
+        """Return what q would be if the summary were all the data; factors that depend on others start from q."""
         return prior.updated(summary.statistics)
 
     def beyond(self, summary, base, rate):

@@ -274,7 +274,7 @@ class TopicModel(ConjugateModel):
         statistics = {**summary.statistics, "topics": summary.statistics["topics"].compressed()}
         return Summary(statistics, summary.entropy, summary.weight)
 
-    def global_step(self, prior, summary):
+    def global_step(self, prior, summary, posterior=None):
         counts = summary.statistics["topics"].dense().values[:, : self.n_topics]
         return Joint(topics=Dirichlet((prior.topics.concentration.T + counts).T))
 

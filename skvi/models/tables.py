@@ -1,0 +1,88 @@
+"""Centred rows of a regression, dense or sparse, as the linear maps that they are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from skvi import _threads
+from skvi.engine.blocks import cut
+
+# Columns of a sparse table that are filled in at a time.
+_SPARSE_COLUMNS = 1024
+
+
+def shifted(x, roots, shift, n_jobs):
+    """Rows x - roots shift'; a sparse table is never filled in, one that is centred already never copied."""
+    if sparse.issparse(x):
+        return ShiftedRows(x, roots, shift)
+    return DenseRows(x - np.multiply.outer(roots, shift) if shift.any() else x, n_jobs)
+
+
+@dataclass(frozen=True)
+class DenseRows:
+    """A table of rows; its columns are worked on in blocks, shared among threads."""
+
+    table: np.ndarray
+    n_jobs: int = 1
+
+    def times(self, columns):
+        """Rows times columns of shape (D, M)."""
+        return self.table @ columns
+
+    def transposed_times(self, columns):
+        """Transposed rows times columns of shape (N, M)."""
+        return self.table.T @ columns
+
+    def over_columns(self, function):
+        """Values of a function of (columns as a slice, their table), in order."""
+        n_rows, n_columns = self.table.shape
+        ranges = cut(n_columns, float(n_rows) ** 2, 8.0 * n_rows**2)
+        return _threads.run([lambda c=slice(*edges): function(c, self.table[:, c]) for edges in ranges], self.n_jobs)
+
+    def outer(self, scale=None):
+        """X diag(scale) X', shape (N, N)."""
+
+        def part(columns, table):
+            table = np.ascontiguousarray(table) if scale is None else table * np.sqrt(scale[columns])
+            return table @ table.T
+
+        return sum(self.over_columns(part))
+
+    def columns(self, chosen):
+        """Some columns, as a dense table."""
+        return self.table[:, chosen]
+
+
+@dataclass(frozen=True)
+class ShiftedRows:
+    """Rows of a sparse table less a shift, which is never filled in."""
+
+    table: object
+    roots: np.ndarray
+    shift: np.ndarray
+
+    def times(self, columns):
+        """Rows times columns of shape (D, M)."""
+        return self.table @ columns - np.multiply.outer(self.roots, self.shift @ columns)
+
+    def transposed_times(self, columns):
+        """Transposed rows times columns of shape (N, M)."""
+        return self.table.T @ columns - np.multiply.outer(self.shift, self.roots @ columns)
+
+    def over_columns(self, function):
+        """Values of a function of (columns as a slice, their table), in order."""
+        parts = [slice(c, c + _SPARSE_COLUMNS) for c in range(0, self.table.shape[1], _SPARSE_COLUMNS)]
+        return [function(chosen, self.columns(chosen)) for chosen in parts]
+
+    def outer(self, scale=None):
+        """X diag(scale) X', shape (N, N)."""
+        scale = np.ones(len(self.shift)) if scale is None else scale
+        scaled = self.table.multiply(scale).tocsr()
+        pull = scaled @ self.shift - 0.5 * ((scale * self.shift) @ self.shift) * self.roots
+        moved = np.multiply.outer(self.roots, pull)
+        return (scaled @ self.table.T).toarray() - moved - moved.T
+
+    def columns(self, chosen):
+        """Some columns, as a dense table."""
+        return self.table[:, chosen].toarray() - np.multiply.outer(self.roots, self.shift[chosen])
