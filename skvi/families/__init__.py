@@ -1,22 +1,26 @@
 """Exponential families: the factors of priors and posteriors."""
 
 from skvi.families.base import Family
+from skvi.families.beta import Beta
 from skvi.families.dirichlet import Dirichlet
 from skvi.families.gamma import Gamma
 from skvi.families.joint import Joint
-from skvi.families.linear_normal import IndependentNormal, LinearNormal, NormalGivenPrecision
+from skvi.families.linear_normal import IndependentNormal, Intercept, LinearNormal, NormalGivenPrecision
 from skvi.families.moments import Moments
 from skvi.families.normal import Normal
 from skvi.families.normal_gamma import NormalGamma, SphericalNormalGamma
 from skvi.families.normal_wishart import NormalWishart, TiedNormalWishart
+from skvi.families.spike_slab import SpikeSlab, SpikeSlabGiven
 from skvi.families.sticks import StickBreaking
 from skvi.families.wishart import Wishart
 
 __all__ = [
+    "Beta",
     "Dirichlet",
     "Family",
     "Gamma",
     "IndependentNormal",
+    "Intercept",
     "Joint",
     "LinearNormal",
     "Moments",
@@ -25,6 +29,8 @@ __all__ = [
     "NormalGivenPrecision",
     "NormalWishart",
     "SphericalNormalGamma",
+    "SpikeSlab",
+    "SpikeSlabGiven",
     "StickBreaking",
     "TiedNormalWishart",
     "Wishart",

@@ -30,6 +30,11 @@ class LinearNormal(Normal):
         self.design = design
         self.single = single
 
+    @property
+    def n_outputs(self):
+        """Number of outputs, T."""
+        return self.design.n_outputs
+
     @lazy
     def systems(self):
         """One linear system for each row of `shrinkage`."""
@@ -40,7 +45,7 @@ class LinearNormal(Normal):
     def _spread(self, name):
         """A property of all systems, one row for each output."""
         rows = np.stack([getattr(one, name) for one in self.systems])
-        return self._shaped(np.broadcast_to(rows, (self.design.n_outputs, *rows.shape[1:])))
+        return self._shaped(np.broadcast_to(rows, (self.n_outputs, *rows.shape[1:])))
 
     def _shaped(self, array, axis=0):
         return array.squeeze(axis) if self.single else array
@@ -75,7 +80,7 @@ class LinearNormal(Normal):
     def quadratic(self, x):
         """Variance of x'w for each row of a table, shape (N,) or (T, N)."""
         rows = np.stack([one.quadratic(x) for one in self.systems])
-        return self._shaped(np.broadcast_to(rows, (self.design.n_outputs, len(x))))
+        return self._shaped(np.broadcast_to(rows, (self.n_outputs, len(x))))
 
     @property
     def proper(self):
@@ -101,6 +106,11 @@ class IndependentNormal(Family):
 
     def natural(self, origin=None):
         return self.precision * (self.mean - (0.0 if origin is None else origin)), self.precision
+
+    def coordinates(self, statistics, origin):
+        """Pulls and precisions about zero, about the origin instead."""
+        pull, precision = statistics
+        return (pull if origin is None else pull - precision * origin), precision
 
     def from_natural(self, natural, origin=None):
         pull, precision = natural
@@ -143,6 +153,25 @@ class IndependentNormal(Family):
         if not isinstance(q, LinearNormal):
             return q.kl(self)
         return _divergence(q, self.precision, np.log(self.precision), self.mean)
+
+
+class Intercept(IndependentNormal):
+    """The value of a linear model at a point of its features.
+
+    Parameters
+    ----------
+    mean, precision : ndarray of equal shapes
+    center : ndarray of shape (D,)
+        The point.
+    """
+
+    def __init__(self, mean, precision, center):
+        super().__init__(mean, precision)
+        self.center = center
+
+    def from_natural(self, natural, origin=None):
+        other = super().from_natural(natural, origin)
+        return Intercept(other.mean, other.precision, self.center)
 
 
 class NormalGivenPrecision(Family):

@@ -69,12 +69,16 @@ class LinearPredictions:
         return spread + np.reshape(posterior.intercept.var, (-1, 1)) if "intercept" in posterior else spread
 
     @property
+    def _single(self):
+        return self.coef_.ndim == 1
+
+    @property
     def _n_outputs(self):
-        return self.posterior_.weights.design.n_outputs
+        return 1 if self._single else len(self.coef_)
 
     def _outside(self, array):
         """From shape (T, N, ...) to that of y: (N, ...), or (N, T, ...)."""
-        return array[0] if self.posterior_.weights.single else np.moveaxis(array, 0, 1)
+        return array[0] if self._single else np.moveaxis(array, 0, 1)
 
     def _noise(self):
         """Shapes and rates of the noise precision's posterior by output; None where it is known."""
@@ -135,7 +139,7 @@ class LinearPredictions:
         if "intercept" in self.posterior_:
             cov += np.reshape(self.posterior_.intercept.var, (-1, 1, 1))
         cov[:, np.arange(len(rows)), np.arange(len(rows))] += noise[:, None]
-        return cov[0] if self.posterior_.weights.single else cov
+        return cov[0] if self._single else cov
 
     def predict_interval(self, X, level=0.9):
         """Return central predictive intervals: each holds a new target of its row with probability `level`.
@@ -211,7 +215,7 @@ class LinearPredictions:
         """Deviations from the predictive means and variances of the linear predictor, shapes (T, N), and X."""
         check_is_fitted(self)
         X, y = self._validate_pairs(X, y, reset=False)
-        if y.shape[1:] != (() if self.posterior_.weights.single else (self._n_outputs,)):
+        if y.shape[1:] != (() if self._single else (self._n_outputs,)):
             raise ValueError(f"y has shape {y.shape}: the model has {self._n_outputs} output(s) of its own shape")
         mean, spread = self._over_rows(X, self._mean_of_rows, self._spread_of_rows)
         return np.reshape(y, (len(y), -1)).T - mean, spread, X

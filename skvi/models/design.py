@@ -108,6 +108,11 @@ class RowDesign(Design):
         second = np.asarray(table.multiply(table).sum(axis=0)).ravel()
         return np.maximum(second - shift * (2.0 * first - (roots @ roots) * shift), 0.0)
 
+    @lazy
+    def columns(self):
+        """The columns of X, filled in and contiguous, shape (D, N)."""
+        return np.ascontiguousarray(self.rows.columns(slice(None)).T)
+
     @property
     def gram(self):
         """X'WX, computed at each use."""

@@ -9,7 +9,7 @@ nothing. Outputs come in sets that share their precisions: all of them, or each 
 import numpy as np
 
 from skvi.engine.summary import Summary
-from skvi.families import Gamma, IndependentNormal
+from skvi.families import Gamma, Intercept
 from skvi.models.base import ConjugateModel
 
 _LOG_TWO_PI = np.log(2.0 * np.pi)
@@ -28,12 +28,15 @@ class Regression(ConjugateModel):
         Whether there is one output without an axis of its own.
     noise, shrinkage : float or None
         Known precisions of noise and coefficients; None where they are learned.
+    n_jobs : int
+        Number of threads.
     """
 
     largest_rate = 1.0
 
-    def __init__(self, design, *, shared=False, single=True, noise=None, shrinkage=None):
+    def __init__(self, design, *, shared=False, single=True, noise=None, shrinkage=None, n_jobs=1):
         self.design = design
+        self.n_jobs = n_jobs
         self.single = single
         self.noise = noise
         self.shrinkage = shrinkage
@@ -57,12 +60,29 @@ class Regression(ConjugateModel):
         """Values by set without the axis that users of one set do not know of."""
         return values if self._has_axis else values[0]
 
+    def by_name(self, values):
+        """Values by set and group without the axes that users do not know of; there is one group."""
+        return self.named(values[..., 0])
+
+    def start(self, prior, noise, shrinkage):
+        """The posterior at expected precisions of noise, shape (n_sets,), and coefficients, shape (n_sets, G)."""
+        raise NotImplementedError
+
+    def continues(self, posterior):
+        """Whether a fit may start from a posterior of another one."""
+        return False
+
+    def continued(self, prior, posterior):
+        """The start that it makes."""
+        return posterior
+
     def per_set(self, values):
         """Sums over the outputs of each set of precisions."""
         return np.reshape(values, (self.n_sets, -1)).sum(axis=1)
 
     @property
-    def _target(self):
+    def target(self):
+        """Weighted mean of y."""
         return self.design.y_mean[0] if self.single else self.design.y_mean
 
     def given_noise(self, prior, noise):
@@ -73,7 +93,8 @@ class Regression(ConjugateModel):
             pull = pull * self.design.weight
             precision = prior.intercept.precision + pull
             mean = prior.intercept.mean
-            factors["intercept"] = IndependentNormal(mean + pull / precision * (self._target - mean), precision)
+            mean = mean + pull / precision * (self.target - mean)
+            factors["intercept"] = Intercept(mean, precision, prior.intercept.center)
         if not self.noise:
             shape = prior.noise_precision.shape + 0.5 * self.weight
             factors["noise_precision"] = Gamma(shape, shape / self.named(noise))
@@ -83,7 +104,7 @@ class Regression(ConjugateModel):
         """Weighted sums of squares that the intercept's mean leaves, shape (n_sets,)."""
         if "intercept" not in posterior:
             return np.zeros(self.n_sets)
-        return self.design.weight * self.per_set((self._target - posterior.intercept.mean) ** 2)
+        return self.design.weight * self.per_set((self.target - posterior.intercept.mean) ** 2)
 
     def offset_spread(self, posterior):
         """Weighted sums of the intercept's variance, shape (n_sets,)."""

@@ -41,6 +41,16 @@ class LinearRegression(Regression):
             return leap
         return self.posterior_at(prior, *precisions.step())
 
+    def start(self, prior, noise, shrinkage):
+        return self.posterior_at(prior, noise, shrinkage)
+
+    def continues(self, posterior):
+        weights = posterior.weights
+        return isinstance(weights, LinearNormal) and weights.shrinkage.shape == (self.n_sets, len(self.groups))
+
+    def continued(self, prior, posterior):
+        return self.posterior_at(prior, posterior.weights.scale, self.by_group(posterior.weights))
+
     def posterior_at(self, prior, noise, shrinkage):
         """The posterior at expected precisions of shapes (n_sets,) and (n_sets, G): q(w), q(b) are the best."""
         noise = np.full(self.n_sets, self.noise) if self.noise else noise
@@ -48,11 +58,11 @@ class LinearRegression(Regression):
         weights = LinearNormal(shrinkage[:, self.groups], noise, self.design, self.single)
         factors = {"weights": weights, **self.given_noise(prior, noise)}
         if not self.shrinkage:
-            shape = prior.weight_precision.shape + 0.5 * self._by_name(np.tile(self.sizes, (self.n_sets, 1)))
-            factors["weight_precision"] = Gamma(shape, shape / self._by_name(shrinkage))
+            shape = prior.weight_precision.shape + 0.5 * self.by_name(np.tile(self.sizes, (self.n_sets, 1)))
+            factors["weight_precision"] = Gamma(shape, shape / self.by_name(shrinkage))
         return Joint(**factors)
 
-    def _by_name(self, values):
+    def by_name(self, values):
         """Values by set and group without the axes that users do not know of."""
         return self.named(values if self.groups.any() else values[..., 0])
 
