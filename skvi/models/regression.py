@@ -12,6 +12,9 @@ from skvi.families import Gamma, Joint, LinearNormal
 from skvi.models.linear import Regression
 from skvi.models.relevance import best_precisions
 
+# Largest factor by which the precision of one coefficient rises in a sweep.
+_LARGEST_RISE = 2.0
+
 
 class LinearRegression(Regression):
     """A regression with a full normal posterior of the coefficients.
@@ -121,13 +124,15 @@ class _Precisions:
         """Expected precisions much nearer to the optimum, with no promise that the bound rises.
 
         A precision of several coefficients takes the fixed point of MacKay (1992), where n - E[lambda] tr S, the
-        number of determined coefficients, stays as it is instead of S; that of one coefficient its own best value.
+        number of determined coefficients, stays as it is instead of S; that of one coefficient its own best value,
+        but rises slowly: of columns that can stand in for each other not all are given up at once.
         """
         noise, shrinkage = self._ratios(self.model.weight - self.determined, self.squares, self.shares, self.norms)
         if self.model.one_each and "weight_precision" in self.prior:
             var = np.stack([one.var for one in self.systems])
             hyper = self.model.hyper(self.prior, "weight_precision", shrinkage.shape)
-            shrinkage = best_precisions(self.shrinkage, var, self.norms, self.model.n_each, *hyper)
+            best = best_precisions(self.shrinkage, var, self.norms, self.model.n_each, *hyper)
+            shrinkage = np.minimum(best, _LARGEST_RISE * self.shrinkage)
         # Weights that add up to less than the coefficients they determine leave nothing to learn noise from.
         return np.where(self.model.weight > self.determined, noise, self.noise), shrinkage
 
