@@ -57,7 +57,7 @@ class LinearRegression(Regression):
     def posterior_at(self, prior, noise, shrinkage):
         """The posterior at expected precisions of shapes (n_sets,) and (n_sets, G): q(w), q(b) are the best."""
         noise = np.full(self.n_sets, self.noise) if self.noise else noise
-        shrinkage = np.full((self.n_sets, 1), self.shrinkage) if self.shrinkage else shrinkage
+        shrinkage = np.full((self.n_sets, len(self.sizes)), self.shrinkage) if self.shrinkage else shrinkage
         weights = LinearNormal(shrinkage[:, self.groups], noise, self.design, self.single)
         factors = {"weights": weights, **self.given_noise(prior, noise)}
         if not self.shrinkage:
