@@ -38,11 +38,13 @@ class LinearRegression(Regression):
 
     def global_step(self, prior, summary, posterior):
         """Move the precisions as far as seems best, or by coordinate ascent where the bound would fall."""
-        precisions = _Precisions(self, prior, posterior)
-        leap = self.posterior_at(prior, *precisions.leap())
-        if self.bound(prior, summary, leap) >= self.bound(prior, summary, posterior):
-            return leap
-        return self.posterior_at(prior, *precisions.step())
+        precisions, bound = _Precisions(self, prior, posterior), self.bound(prior, summary, posterior)
+        for move in (precisions.leap, precisions.step):
+            moved = self.posterior_at(prior, *move())
+            if self.bound(prior, summary, moved) >= bound:
+                return moved
+        # Coordinate ascent falls by rounding alone: there is nothing more to gain.
+        return posterior
 
     def start(self, prior, noise, shrinkage):
         return self.posterior_at(prior, noise, shrinkage)
