@@ -72,7 +72,7 @@ class GramDesign(Design):
         """The eigenbasis of X'WX."""
         values, basis = eigenbasis(self.gram)
         pulls = basis.along(self.cross)
-        return Spectrum(values, pulls, pulls, basis.back, lambda: basis.back(np.eye(len(values))).T)
+        return Spectrum(values, pulls, pulls, basis.back, lambda: basis.back(np.eye(len(values))).T, complete=True)
 
 
 class RowDesign(Design):
@@ -139,4 +139,4 @@ class RowDesign(Design):
         def vectors():
             return expand(np.diag(1.0 / np.sqrt(np.maximum(values, floor)))).T
 
-        return Spectrum(values, seeds * np.sqrt(values), seeds, expand, vectors)
+        return Spectrum(values, seeds * np.sqrt(values), seeds, expand, vectors, complete=False)

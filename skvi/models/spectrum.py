@@ -22,6 +22,8 @@ class Spectrum:
         Maps seeds scaled along the eigenvectors back to coefficients: (T, M) to (T, D).
     vectors : callable
         Gives the eigenvectors, shape (D, M).
+    complete : bool
+        Whether they span all coefficients: those of fewer rows, or of as many about their mean, do not.
     """
 
     values: np.ndarray
@@ -29,6 +31,7 @@ class Spectrum:
     seeds: np.ndarray
     expand: object
     vectors: object
+    complete: bool
 
 
 class _Basis:

@@ -87,22 +87,27 @@ class SpectralSystem(System):
     @property
     def var(self):
         vectors = self.spectrum.vectors()
-        free = np.maximum(1.0 - (vectors**2).sum(axis=1), 0.0)
-        return (vectors**2) @ (1.0 / self.values) + free / self.shrinkage
+        along = (vectors**2) @ (1.0 / self.values)
+        if self.spectrum.complete:
+            return along
+        return along + np.maximum(1.0 - (vectors**2).sum(axis=1), 0.0) / self.shrinkage
 
     def quadratic(self, x):
-        along = (x @ self.spectrum.vectors()) ** 2
-        across = 0.0
-        if along.shape[1] < x.shape[1]:
-            across = np.maximum(np.einsum("nd,nd->n", x, x) - along.sum(axis=1), 0.0) / self.shrinkage
-        return along @ (1.0 / self.values) + across
+        vectors = self.spectrum.vectors()
+        seen = x @ vectors
+        along = seen**2 @ (1.0 / self.values)
+        if self.spectrum.complete:
+            return along
+        rest = x - seen @ vectors.T
+        return along + np.einsum("nd,nd->n", rest, rest) / self.shrinkage
 
     @property
     def covariance(self):
         vectors = self.spectrum.vectors()
-        inside = (vectors * (1.0 / self.values - 1.0 / self.shrinkage)) @ vectors.T
-        inside[np.diag_indices_from(inside)] += 1.0 / self.shrinkage
-        return inside
+        inside = (vectors / self.values) @ vectors.T
+        if self.spectrum.complete:
+            return inside
+        return inside + (np.eye(len(vectors)) - vectors @ vectors.T) / self.shrinkage
 
     def noise(self, n, rng):
         vectors = self.spectrum.vectors()
@@ -203,7 +208,9 @@ class RowSystem(System):
 
     @property
     def var(self):
-        return np.maximum(1.0 - self.determined, 0.0) / self.shrinkage
+        # No diagonal entry of an inverse is below the inverse of the entry: rounding may say so.
+        least = 1.0 / (self.shrinkage + self.scale * self.design.diagonal)
+        return np.maximum((1.0 - self.determined) / self.shrinkage, least)
 
     def quadratic(self, x):
         scaled = x / self.shrinkage
