@@ -12,6 +12,11 @@ from skvi.engine.blocks import cut
 _SPARSE_COLUMNS = 1024
 
 
+def filled(x):
+    """A dense table of the same rows."""
+    return x.toarray() if sparse.issparse(x) else x
+
+
 def shifted(x, roots, shift, n_jobs):
     """Rows x - roots shift'; a sparse table is never filled in, one that is centred already never copied."""
     if sparse.issparse(x):
