@@ -8,7 +8,7 @@ import numpy as np
 from skvi.families.base import lazy
 from skvi.models.spectrum import Spectrum, eigenbasis
 from skvi.models.systems import GramSystem, RowSystem, SpectralSystem
-from skvi.models.tables import DenseRows
+from skvi.models.tables import ROUNDING_OF_SUMS, DenseRows
 
 
 class Design:
@@ -106,7 +106,8 @@ class RowDesign(Design):
         table, roots, shift = self.rows.table, self.rows.roots, self.rows.shift
         first = np.asarray(table.T @ roots).ravel()
         second = np.asarray(table.multiply(table).sum(axis=0)).ravel()
-        return np.maximum(second - shift * (2.0 * first - (roots @ roots) * shift), 0.0)
+        squares = second - shift * (2.0 * first - (roots @ roots) * shift)
+        return np.where(squares <= ROUNDING_OF_SUMS * second, 0.0, squares)
 
     @lazy
     def columns(self):

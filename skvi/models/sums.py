@@ -13,7 +13,7 @@ from scipy import sparse
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.models.design import GramDesign, RowDesign
-from skvi.models.tables import filled, shifted
+from skvi.models.tables import ROUNDING_OF_SUMS, filled, shifted
 
 # Doubles of rows that are centred at a time: a share of the second-level cache.
 _CHUNK_DOUBLES = 2**16
@@ -65,12 +65,20 @@ class DesignSums:
         """These sums."""
         return self
 
+    def _without_rounding(self, about, shift):
+        """Sums about a centre so far away, zero for columns that do not vary but for the rounding of their sums."""
+        flat = np.diagonal(about) <= ROUNDING_OF_SUMS * self.weight * shift**2
+        if not flat.any():
+            return about
+        return np.where(flat | flat[:, None], 0.0, about)
+
     def design(self, centered, n_jobs=1):
         """The design about its weighted mean, or about zero; work on it takes n_jobs threads."""
         n_features, weight = self.n_features, self.weight
         mean = self.origin + self.matrix[-1] / weight
         mean[-1] = 0.0
-        about = self.about(mean if centered else np.zeros_like(mean)).matrix
+        center = mean if centered else np.zeros_like(mean)
+        about = self._without_rounding(self.about(center).matrix, center - self.origin)
         return GramDesign(
             weight=weight,
             x_mean=mean[:n_features] if centered else np.zeros(n_features),

@@ -10,6 +10,8 @@ from skvi.engine.blocks import cut
 
 # Columns of a sparse table that are filled in at a time.
 _SPARSE_COLUMNS = 1024
+#: share of a sum of squares that may be left of it by rounding, where it is taken about the mean
+ROUNDING_OF_SUMS = 2.0**-43
 
 
 def filled(x):
