@@ -6,6 +6,8 @@ Whatever the expected precisions, q(w) is best at once: the bound is a function 
 evidence at these precisions plus terms of the Gammas.
 """
 
+from contextlib import suppress
+
 import numpy as np
 
 from skvi.families import Gamma, Joint, LinearNormal
@@ -41,8 +43,10 @@ class LinearRegression(Regression):
         precisions, bound = _Precisions(self, prior, posterior), self.bound(prior, summary, posterior)
         for move in (precisions.leap, precisions.step):
             moved = self.posterior_at(prior, *move())
-            if self.bound(prior, summary, moved) >= bound:
-                return moved
+            # Precisions so far apart that float64 cannot tell the matrix from a singular one are no gain.
+            with suppress(np.linalg.LinAlgError):
+                if self.bound(prior, summary, moved) >= bound:
+                    return moved
         # Coordinate ascent falls by rounding alone: there is nothing more to gain.
         return posterior
 
