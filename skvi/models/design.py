@@ -138,6 +138,9 @@ class RowDesign(Design):
             return self.rows.transposed_times(basis.back(scaled).T).T
 
         def vectors():
-            return expand(np.diag(1.0 / np.sqrt(np.maximum(values, floor)))).T
+            across = expand(np.eye(len(values)))
+            # Rows that are all but equal leave vectors of rounding, whose values are rounding of another size.
+            norms = np.sqrt(np.einsum("md,md->m", across, across))
+            return (across / np.maximum(np.sqrt(np.maximum(values, floor)), norms)[:, None]).T
 
         return Spectrum(values, seeds * np.sqrt(values), seeds, expand, vectors, complete=False)
