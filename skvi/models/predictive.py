@@ -12,6 +12,8 @@ _DEPTH = 40.0
 # Step in units of the integrand's width.
 _STEP = 0.4
 _BLOCK_VALUES = 2**17
+# Logarithm of the least noise precision whose variance float64 holds.
+_LOWEST = -700.0
 _SQRT_TWO_PI = np.sqrt(2.0 * np.pi)
 
 
@@ -32,7 +34,7 @@ def log_density(residuals, variances, shape, rate):
     squares, n_outputs = residuals**2, len(residuals)
     # Between the mode of the Gamma and that of its posterior after this row alone, v being nought.
     most = shape + 0.5 * n_outputs
-    low = np.log(most / (rate + 0.5 * squares.sum(axis=0))) - _reach_below(shape)
+    low = np.maximum(np.log(most / (rate + 0.5 * squares.sum(axis=0))) - _reach_below(shape), _LOWEST)
     high = np.log(most / rate) + np.log1p(_reach_below(shape))
     n_points = np.ceil((high - low) * np.sqrt(most + 0.5) / _STEP).astype(int) + 1
     constant = shape * np.log(rate) - gammaln(shape) - n_outputs * np.log(_SQRT_TWO_PI)
@@ -57,7 +59,7 @@ def log_density(residuals, variances, shape, rate):
 
 def half_width(variance, level, shape, rate):
     """Half the width of central predictive intervals around the predictive mean, shape (N,)."""
-    low = np.log(shape / rate) - _reach_below(shape)
+    low = max(np.log(shape / rate) - _reach_below(shape), _LOWEST)
     high = np.log(shape / rate) + np.log1p(_reach_below(shape))
     u = np.linspace(low, high, int(np.ceil((high - low) * np.sqrt(shape + 1.0) / _STEP)) + 1)
     log_weights = shape * u - rate * np.exp(u)
