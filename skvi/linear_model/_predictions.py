@@ -87,16 +87,11 @@ class LinearPredictions:
         factor = self.posterior_.noise_precision
         return [np.broadcast_to(values, self._n_outputs) for values in (factor.shape, factor.rate)]
 
-    @property
-    def _known_noise(self):
-        """Noise precision where it is known."""
-        return float(self.posterior_.weights.scale[0])
-
     def _noise_variance(self):
         """E[1 / alpha] by output."""
         noise = self._noise()
         if noise is None:
-            return np.full(self._n_outputs, 1.0 / self._known_noise)
+            return np.full(self._n_outputs, 1.0 / self.alpha_)
         shape, rate = noise
         if (shape <= 1.0).any():
             raise ValueError(
@@ -167,7 +162,7 @@ class LinearPredictions:
         mean, spread = self._over_rows(self._validate_rows(X, reset=False), self._mean_of_rows, self._spread_of_rows)
         noise = self._noise()
         if noise is None:
-            half = ndtri(0.5 * (1.0 + level)) * np.sqrt(spread + 1.0 / self._known_noise)
+            half = ndtri(0.5 * (1.0 + level)) * np.sqrt(spread + 1.0 / self.alpha_)
         else:
             half = np.stack([half_width(v, level, a, b) for v, a, b in zip(spread, *noise, strict=True)])
         return self._outside(np.stack([mean - half, mean + half], axis=-1))
@@ -188,7 +183,7 @@ class LinearPredictions:
         residuals, spread, X = self._residuals(X, y)
         noise = self._noise()
         if noise is None:
-            log_noise, mean = np.log(self._known_noise), np.full(self._n_outputs, self._known_noise)
+            log_noise, mean = np.log(self.alpha_), np.full(self._n_outputs, self.alpha_)
         else:
             factor = self.posterior_.noise_precision
             log_noise, mean = np.reshape(factor.expected_log, (-1, 1)), np.broadcast_to(factor.mean, self._n_outputs)
@@ -209,9 +204,9 @@ class LinearPredictions:
         residuals, spread, _ = self._residuals(X, y)
         noise = self._noise()
         if noise is None:
-            variance = spread + 1.0 / self._known_noise
+            variance = spread + 1.0 / self.alpha_
             return -0.5 * (np.log(variance) + _LOG_TWO_PI + residuals**2 / variance).sum(axis=0)
-        if len(self.posterior_.weights.scale) == 1:
+        if self.posterior_.noise_precision.mean.ndim == 0:
             return log_density(residuals, spread, noise[0][0], noise[1][0])
         parts = zip(residuals[:, None], spread[:, None], *noise, strict=True)
         return sum(log_density(r, v, a, b) for r, v, a, b in parts)

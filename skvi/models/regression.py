@@ -11,11 +11,12 @@ from contextlib import suppress
 import numpy as np
 
 from skvi.families import Gamma, Joint, LinearNormal
+from skvi.models.design import GramDesign, RowDesign
 from skvi.models.linear import Regression
 from skvi.models.relevance import best_precisions
 
-# Largest factor by which the precision of one coefficient rises in a sweep.
-_LARGEST_RISE = 2.0
+# Largest factors by which the precision of one coefficient rises in a sweep, with more rows than columns or fewer.
+_LARGEST_RISES = {GramDesign: 16.0, RowDesign: 2.0}
 
 
 class LinearRegression(Regression):
@@ -138,7 +139,7 @@ class _Precisions:
             var = np.stack([one.var for one in self.systems])
             hyper = self.model.hyper(self.prior, "weight_precision", shrinkage.shape)
             best = best_precisions(self.shrinkage, var, self.norms, self.model.n_each, *hyper)
-            shrinkage = np.minimum(best, _LARGEST_RISE * self.shrinkage)
+            shrinkage = np.minimum(best, _LARGEST_RISES[type(self.model.design)] * self.shrinkage)
         # Weights that add up to less than the coefficients they determine leave nothing to learn noise from.
         return np.where(self.model.weight > self.determined, noise, self.noise), shrinkage
 
