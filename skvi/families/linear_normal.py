@@ -22,13 +22,16 @@ class LinearNormal(Normal):
         What the data say, for T outputs.
     single : bool
         Whether there is one output without an axis of its own.
+    frozen : ndarray of shape (S, D), bool, or None
+        Coefficients that are independent of all others and have mean zero.
     """
 
-    def __init__(self, shrinkage, scale, design, single):
+    def __init__(self, shrinkage, scale, design, single, frozen=None):
         self.shrinkage = shrinkage
         self.scale = scale
         self.design = design
         self.single = single
+        self.frozen = frozen
 
     @property
     def n_outputs(self):
@@ -39,8 +42,9 @@ class LinearNormal(Normal):
     def systems(self):
         """One linear system for each row of `shrinkage`."""
         outputs = [slice(t, t + 1) for t in range(len(self.scale))] if len(self.scale) > 1 else [slice(None)]
-        parts = zip(self.shrinkage, self.scale, outputs, strict=True)
-        return [self.design.system(r, float(a), t) for r, a, t in parts]
+        frozen = [None] * len(self.scale) if self.frozen is None else self.frozen
+        parts = zip(self.shrinkage, self.scale, outputs, frozen, strict=True)
+        return [self.design.system(r, float(a), t, f) for r, a, t, f in parts]
 
     def _spread(self, name):
         """A property of all systems, one row for each output."""
@@ -70,6 +74,9 @@ class LinearNormal(Normal):
         """Precision matrices, shape (D, D) or (T, D, D)."""
         diagonal = self.shrinkage[:, :, None] * np.eye(self.shrinkage.shape[1])
         precision = diagonal + self.scale[:, None, None] * self.design.gram
+        if self.frozen is not None:
+            apart = (self.frozen[:, :, None] | self.frozen[:, None, :]) & ~np.eye(self.frozen.shape[1], dtype=bool)
+            precision[apart] = 0.0
         return self._shaped(np.broadcast_to(precision, (self.design.n_outputs, *precision.shape[1:])))
 
     @property

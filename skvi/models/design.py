@@ -6,6 +6,7 @@ Letters: N rows, D features, T outputs; X and y are about their centre, W holds 
 import numpy as np
 
 from skvi.families.base import lazy
+from skvi.models.frozen import FrozenSystem
 from skvi.models.spectrum import Spectrum, eigenbasis
 from skvi.models.systems import GramSystem, RowSystem, SpectralSystem
 from skvi.models.tables import ROUNDING_OF_SUMS, DenseRows
@@ -33,10 +34,16 @@ class Design:
         pull = 2.0 * self.cross[outputs] - self.times_gram(mean)
         return np.maximum(self.squares[outputs] - np.einsum("td,td->t", mean, pull), 0.0)
 
-    def system(self, shrinkage, scale, outputs=slice(None)):
+    def system(self, shrinkage, scale, outputs=slice(None), frozen=None):
         """The linear system of a diagonal R, shape (D,), and alpha, for some of the outputs."""
+        if frozen is not None and frozen.any():
+            return FrozenSystem(self, shrinkage, scale, outputs, frozen)
         if (shrinkage == shrinkage[0]).all():
             return SpectralSystem(self, float(shrinkage[0]), scale, outputs)
+        return self.general_system_at(shrinkage, scale, outputs)
+
+    def general_system_at(self, shrinkage, scale, outputs):
+        """The same by a Cholesky factor."""
         return self.general_system(self, shrinkage, scale, outputs)
 
     def __getstate__(self):
@@ -66,6 +73,11 @@ class GramDesign(Design):
     def times_gram(self, mean):
         """Rows of mean times X'WX."""
         return mean @ self.gram
+
+    def restricted(self, columns):
+        """The design of some columns."""
+        gram = self.gram[np.ix_(columns, columns)]
+        return GramDesign(self.weight, self.x_mean[columns], self.y_mean, gram, self.cross[:, columns], self.squares)
 
     @lazy
     def spectrum(self):
@@ -126,6 +138,14 @@ class RowDesign(Design):
     def residual_squares(self, mean, outputs=slice(None)):
         residuals = self.targets[outputs] - self.rows.times(mean.T).T
         return np.einsum("tn,tn->t", residuals, residuals)
+
+    def restricted(self, columns):
+        """The design of some columns, by their Gram matrix where they have become fewer than the rows."""
+        rows = self.rows.restricted(columns)
+        design = RowDesign(self.weight, self.x_mean[columns], self.y_mean, rows, self.targets)
+        if len(columns) >= self.targets.shape[1]:
+            return design
+        return GramDesign(self.weight, design.x_mean, self.y_mean, design.gram, design.cross, self.squares)
 
     @lazy
     def spectrum(self):

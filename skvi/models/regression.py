@@ -12,6 +12,7 @@ import numpy as np
 
 from skvi.families import Gamma, Joint, LinearNormal
 from skvi.models.design import GramDesign, RowDesign
+from skvi.models.frozen import frozen_columns
 from skvi.models.linear import Regression
 from skvi.models.relevance import best_precisions
 
@@ -42,14 +43,22 @@ class LinearRegression(Regression):
     def global_step(self, prior, summary, posterior):
         """Move the precisions as far as seems best, or by coordinate ascent where the bound would fall."""
         precisions, bound = _Precisions(self, prior, posterior), self.bound(prior, summary, posterior)
-        for move in (precisions.leap, precisions.step):
-            moved = self.posterior_at(prior, *move())
+        old = posterior.weights.frozen
+        new = self._frozen(posterior.weights) if self.one_each else None
+        moves = [(precisions.leap, new)] if new is not None and (old is None or (new != old).any()) else []
+        for move, frozen in [*moves, (precisions.leap, old), (precisions.step, old)]:
+            moved = self.posterior_at(prior, *move(), frozen)
             # Precisions so far apart that float64 cannot tell the matrix from a singular one are no gain.
             with suppress(np.linalg.LinAlgError):
                 if self.bound(prior, summary, moved) >= bound:
                     return moved
         # Coordinate ascent falls by rounding alone: there is nothing more to gain.
         return posterior
+
+    def _frozen(self, weights):
+        """Coefficients to freeze, shape (n_sets, D); None where there are none."""
+        frozen = np.stack([frozen_columns(one, self.n_each) for one in weights.systems])
+        return frozen if frozen.any() else None
 
     def start(self, prior, noise, shrinkage):
         return self.posterior_at(prior, noise, shrinkage)
@@ -61,11 +70,14 @@ class LinearRegression(Regression):
     def continued(self, prior, posterior):
         return self.posterior_at(prior, posterior.weights.scale, self.by_group(posterior.weights))
 
-    def posterior_at(self, prior, noise, shrinkage):
-        """The posterior at expected precisions of shapes (n_sets,) and (n_sets, G): q(w), q(b) are the best."""
+    def posterior_at(self, prior, noise, shrinkage, frozen=None):
+        """The posterior at expected precisions of shapes (n_sets,) and (n_sets, G): q(w), q(b) are the best.
+
+        Frozen coefficients, shape (n_sets, D), are those that `skvi.models.frozen` describes.
+        """
         noise = np.full(self.n_sets, self.noise) if self.noise else noise
         shrinkage = np.full((self.n_sets, len(self.sizes)), self.shrinkage) if self.shrinkage else shrinkage
-        weights = LinearNormal(shrinkage[:, self.groups], noise, self.design, self.single)
+        weights = LinearNormal(shrinkage[:, self.groups], noise, self.design, self.single, frozen)
         factors = {"weights": weights, **self.given_noise(prior, noise)}
         if not self.shrinkage:
             shape = prior.weight_precision.shape + 0.5 * self.by_name(np.tile(self.sizes, (self.n_sets, 1)))

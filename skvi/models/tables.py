@@ -60,6 +60,10 @@ class DenseRows:
         """Some columns, as a dense table."""
         return self.table[:, chosen]
 
+    def restricted(self, chosen):
+        """The rows of some columns."""
+        return DenseRows(np.ascontiguousarray(self.table[:, chosen]), self.n_jobs)
+
 
 @dataclass(frozen=True)
 class ShiftedRows:
@@ -93,3 +97,7 @@ class ShiftedRows:
     def columns(self, chosen):
         """Some columns, as a dense table."""
         return self.table[:, chosen].toarray() - np.multiply.outer(self.roots, self.shift[chosen])
+
+    def restricted(self, chosen):
+        """The rows of some columns."""
+        return ShiftedRows(self.table[:, chosen], self.roots, self.shift[chosen])
