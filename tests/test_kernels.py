@@ -12,13 +12,14 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import skvi.kernels
-from skvi.kernels import assignments, blocks, gaussian, moments, passes, simd, special
+from skvi.kernels import assignments, blocks, gaussian, moments, passes, selection, simd, special
 from tests import reference
 from tests.reference import assignments as plain_assignments
 from tests.reference import blocks as plain_blocks
 from tests.reference import gaussian as plain_gaussian
 from tests.reference import moments as plain_moments
 from tests.reference import passes as plain_passes
+from tests.reference import selection as plain_selection
 from tests.reference import special as plain_special
 
 FEATURES = [1, 2, 3, 4, 5, 16, 17, 33]
@@ -493,3 +494,34 @@ def test_soft_pass(n_features, score, gather, layout, n_rows):
         got[3], expected[3] = np.tril(got[3]), np.tril(expected[3])
     for one, other in zip(got, expected, strict=True):
         assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+# Selection of coefficients
+
+
+def selection_problem(n_rows, n_features):
+    rng = np.random.default_rng(n_features)
+    x, y = rng.standard_normal((n_rows, n_features)), rng.standard_normal(n_rows)
+    state = {"slab_mean": rng.standard_normal(n_features), "inclusion": rng.random(n_features)}
+    common = {"noise": 1.3, "precision": 0.7 + 1.3 * (x**2).sum(axis=0), "log_odds": -0.4}
+    return x, y, rng.permutation(n_features), state, common
+
+
+@pytest.mark.parametrize(("n_rows", "n_features"), [(20, 1), (30, 7), (5, 12)])
+def test_selection_is_its_twins(n_rows, n_features):
+    x, y, order, state, common = selection_problem(n_rows, n_features)
+    means = state["inclusion"] * state["slab_mean"]
+    by_gram = {"order": order, "gram": x.T @ x, "cross": x.T @ y, **common}
+    by_rows = {"order": order, "columns": np.ascontiguousarray(x.T), "squares": (x**2).sum(axis=0), **common}
+    for name, given, left in [
+        ("select_by_gram", by_gram, {"fitted": x.T @ (x @ means)}),
+        ("select_by_rows", by_rows, {"residual": y - x @ means}),
+    ]:
+        results = []
+        for module in (selection, plain_selection):
+            arguments = {**given, **{key: value.copy() for key, value in (state | left).items()}}
+            function = getattr(module, name)
+            function(*[arguments[key] for key in parameters(function)])
+            results.append(arguments)
+        for key in [*state, *left]:
+            assert_allclose(results[0][key], results[1][key], atol=1e-10)

@@ -9,6 +9,7 @@ from skvi import BayesianLinearRegressionVI
 SETTINGS = [
     BayesianLinearRegressionVI(),
     BayesianLinearRegressionVI(prior="ard"),
+    BayesianLinearRegressionVI(prior="spike_slab"),
     BayesianLinearRegressionVI(output_precisions="shared", n_init=2),
     BayesianLinearRegressionVI(fit_intercept=False),
     BayesianLinearRegressionVI(noise_precision=1.0, weight_precision=2.0),
