@@ -112,36 +112,31 @@ class IndependentNormal(Family):
         self.mean, self.precision = np.broadcast_arrays(mean, precision)
 
     def natural(self, origin=None):
-        return self.precision * (self.mean - (0.0 if origin is None else origin)), self.precision
-
-    def coordinates(self, statistics, origin):
-        """Pulls and precisions about zero, about the origin instead."""
-        pull, precision = statistics
-        return (pull if origin is None else pull - precision * origin), precision
+        return self.precision * self.mean, self.precision
 
     def from_natural(self, natural, origin=None):
-        pull, precision = natural
-        return IndependentNormal((0.0 if origin is None else origin) + pull / precision, precision)
-
-    @property
-    def origin(self):
-        return self.mean
+        return IndependentNormal(natural[0] / natural[1], natural[1])
 
     @property
     def proper(self):
         return bool((self.precision > 0.0).all())
 
     def sufficient_statistics(self, value, origin=None):
-        offset = value - (0.0 if origin is None else origin)
-        return offset, -0.5 * offset**2
+        return value, -0.5 * value**2
 
     def log_normalizer(self, origin=None):
-        offset = self.mean - (0.0 if origin is None else origin)
-        return float(0.5 * (np.log(2.0 * np.pi / self.precision) + self.precision * offset**2).sum())
+        return float(0.5 * (np.log(2.0 * np.pi / self.precision) + self.precision * self.mean**2).sum())
 
     def expectations(self, origin=None):
-        offset = self.mean - (0.0 if origin is None else origin)
-        return offset, -0.5 * (self.var + offset**2)
+        return self.mean, -0.5 * (self.var + self.mean**2)
+
+    def kl(self, other):
+        if not isinstance(other, IndependentNormal):
+            raise TypeError(f"kl of a {type(self).__name__} from a {type(other).__name__}: give one of the same family")
+        # About the mean: about zero the digits of means far from it would be lost.
+        ratio = other.precision / self.precision
+        squares = other.precision * (self.mean - other.mean) ** 2
+        return float(0.5 * (squares + ratio - 1.0 - np.log(ratio)).sum())
 
     @property
     def var(self):

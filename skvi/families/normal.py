@@ -19,33 +19,19 @@ class Normal(Family):
         self.mean = mean
         self.precision = precision
 
-    @property
-    def origin(self):
-        return self.mean
-
-    def _offset(self, origin):
-        return self.mean - (0.0 if origin is None else origin)
-
     def natural(self, origin=None):
-        return (self.precision @ self._offset(origin)[..., None])[..., 0], self.precision
-
-    def coordinates(self, statistics, origin):
-        """Pulls and precisions about zero, about the origin instead."""
-        pull, precision = statistics
-        return (pull if origin is None else pull - (precision @ origin[..., None])[..., 0]), precision
+        return (self.precision @ self.mean[..., None])[..., 0], self.precision
 
     def from_natural(self, natural, origin=None):
         pull, precision = natural
-        offset = np.linalg.solve(precision, pull[..., None])[..., 0]
-        return Normal(offset + (0.0 if origin is None else origin), precision)
+        return Normal(np.linalg.solve(precision, pull[..., None])[..., 0], precision)
 
     @property
     def proper(self):
         return bool((np.linalg.eigvalsh(self.precision) > 0.0).all())
 
     def sufficient_statistics(self, value, origin=None):
-        offset = value - (0.0 if origin is None else origin)
-        return offset, -0.5 * offset[..., :, None] * offset[..., None, :]
+        return value, -0.5 * value[..., :, None] * value[..., None, :]
 
     @lazy
     def covariance(self):
@@ -58,13 +44,20 @@ class Normal(Family):
         return np.linalg.slogdet(self.precision)[1]
 
     def log_normalizer(self, origin=None):
-        pull, _ = self.natural(origin)
-        value = self.mean.shape[-1] * np.log(2.0 * np.pi) - self.log_det + (self._offset(origin) * pull).sum(-1)
+        pull, _ = self.natural()
+        value = self.mean.shape[-1] * np.log(2.0 * np.pi) - self.log_det + (self.mean * pull).sum(-1)
         return float(0.5 * value.sum())
 
     def expectations(self, origin=None):
-        offset = self._offset(origin)
-        return offset, -0.5 * (self.covariance + offset[..., :, None] * offset[..., None, :])
+        return self.mean, -0.5 * (self.covariance + self.mean[..., :, None] * self.mean[..., None, :])
+
+    def kl(self, other):
+        if not isinstance(other, Normal):
+            raise TypeError(f"kl of a {type(self).__name__} from a {type(other).__name__}: give a normal distribution")
+        # About the mean: about zero the digits of means far from it would be lost.
+        offset = (self.mean - other.mean)[..., None]
+        squares = (other.precision * (self.covariance + offset * np.swapaxes(offset, -1, -2))).sum()
+        return max(0.5 * float(squares - self.mean.size + (self.log_det - other.log_det).sum()), 0.0)
 
     @property
     def var(self):

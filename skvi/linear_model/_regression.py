@@ -141,8 +141,8 @@ class BayesianLinearRegressionVI(
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> model = BayesianLinearRegressionVI().fit(X, y)
     >>> model.predict_interval(X[:2], level=0.9).round(0)
-    array([[118., 298.],
-           [-21., 159.]])
+    array([[112., 292.],
+           [-19., 161.]])
     """
 
     _parameter_constraints = {
