@@ -80,7 +80,7 @@ class _FullMoments(GaussianComponents):
 
     def _unpad(self, second, d):
         moments.mirror(second)
-        return second[:, :d, :d]
+        return np.ascontiguousarray(second[:, :d, :d])
 
 
 class _DiagonalMoments(GaussianComponents):
