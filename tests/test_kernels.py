@@ -432,37 +432,6 @@ def test_mirror(depth):
     assert_array_equal(np.tril(got), np.tril(second))
 
 
-@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
-def test_project(n_features, n_rows):
-    p = make_problem(n_features, n_rows)
-    (_, got), (_, expected) = both("project", (p.x, p.means[0], p.precisions[0]), [np.full_like(p.weights, np.nan)])
-    assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("width", [32, 64, 320])
-def test_project_gives_equal_rows_equal_bits(width):
-    rng = np.random.default_rng(width)
-    center, direction, row = rng.normal(size=(3, 20))
-    out = np.empty(width)
-    gaussian.project(np.repeat(row[:, None], width, axis=1), center, direction, out)
-    assert_array_equal(out, out[0])
-    among_others = rng.normal(size=(20, width + 32))
-    among_others[:, [3, width + 7]] = row[:, None]
-    wide = np.empty(width + 32)
-    gaussian.project(among_others, center, direction, wide)
-    assert wide[3] == wide[width + 7] == out[0]
-
-
-@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
-def test_label_sums(n_features, n_rows):
-    p = make_problem(n_features, n_rows)
-    labels = np.random.default_rng(1).integers(N_COMPONENTS, size=p.x.shape[1])
-    outputs = [np.ones(N_COMPONENTS), np.ones((N_COMPONENTS, p.table.shape[1]))]
-    got, expected = both("label_sums", (p.table, p.weights, labels), outputs)
-    for one, other in zip(got[1:], expected[1:], strict=True):
-        assert_allclose(one, other, rtol=1e-12, atol=1e-12)
-
-
 # Passes
 
 PASSES = {

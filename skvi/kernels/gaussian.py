@@ -268,13 +268,3 @@ def tied_scores(x, means, factors, constants, scores):
             for j in range(i + 1):
                 mean[i] += factor[i, j] * (means[k, j] - center[j])
         _diagonal_scores(whitened, mean, ones, constants[k], scores, k)
-
-
-@jit
-def project(x, center, direction, out):
-    """out[b] = direction' (x[:, b] - center), summed in the order of features: equal rows give equal bits."""
-    for b in range(x.shape[1]):
-        out[b] = 0.0
-    for i in range(x.shape[0]):
-        for b in range(x.shape[1]):
-            out[b] += direction[i] * (x[i, b] - center[i])

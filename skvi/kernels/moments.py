@@ -263,15 +263,6 @@ def low_moments(x, table, responsibilities, means, count, first, second):
 
 
 @jit
-def label_sums(table, weights, labels, count, total):
-    """Add weights and weighted rows to the count and total of the component that each row's label names."""
-    for b in range(table.shape[0]):
-        count[labels[b]] += weights[b]
-        for i in range(table.shape[1]):
-            total[labels[b], i] += weights[b] * table[b, i]
-
-
-@jit
 def mirror(second):
     """Copy the lower triangle of each matrix to its upper one."""
     for k in range(second.shape[0]):

@@ -28,12 +28,6 @@ def diagonal_moments(x, table, responsibilities, means, count, first, second):
         second[k, 0] += responsibilities[k] @ d**2
 
 
-def label_sums(table, weights, labels, count, total):
-    for row, weight, label in zip(table, weights, labels, strict=True):
-        count[label] += weight
-        total[label] += weight * row
-
-
 def mirror(second):
     lower = np.tril(second)
     second[:] = lower + np.swapaxes(np.tril(second, -1), 1, 2)
