@@ -12,10 +12,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import skvi.kernels
-from skvi.kernels import assignments, blocks, gaussian, moments, passes, selection, simd, special
+from skvi.kernels import assignments, blocks, diagonal, gaussian, moments, passes, selection, simd, special
 from tests import reference
 from tests.reference import assignments as plain_assignments
 from tests.reference import blocks as plain_blocks
+from tests.reference import diagonal as plain_diagonal
 from tests.reference import gaussian as plain_gaussian
 from tests.reference import moments as plain_moments
 from tests.reference import passes as plain_passes
@@ -327,8 +328,20 @@ def make_problem(n_features, n_rows, distance=1.0, thin=False):
 
 def both(name, inputs, outputs):
     """Outputs of the kernel of that name, and of its twin."""
-    module, plain = (moments, plain_moments) if hasattr(moments, name) else (gaussian, plain_gaussian)
-    return written(getattr(module, name), inputs, outputs), written(getattr(plain, name), inputs, outputs)
+    kernel, twin = kernel_and_twin(name)
+    return written(kernel, inputs, outputs), written(twin, inputs, outputs)
+
+
+def kernel_and_twin(name):
+    """The kernel of that name, and its twin."""
+    pairs = (moments, plain_moments), (diagonal, plain_diagonal), (gaussian, plain_gaussian)
+    module, plain = next(pair for pair in pairs if hasattr(pair[1], name) and name in public_names(pair[0]))
+    return getattr(module, name), getattr(plain, name)
+
+
+def public_names(module):
+    """Names of the public kernels that stand in a module."""
+    return public_kernels(Path(module.__file__))
 
 
 @pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
@@ -339,6 +352,24 @@ def test_scores(name, n_features, n_rows):
     inputs = p.x, p.means, factors[name], p.constants
     (_, got), (_, expected) = both(name, inputs, [np.full_like(p.responsibilities, np.nan)])
     assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def shared_precisions(p):
+    """The first feature's precision for all features that are there."""
+    return np.where(p.precisions > 0.0, p.precisions[:, :1], 0.0)
+
+
+@pytest.mark.parametrize("distance", [1.0, 30.0, 1e6])
+@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
+@pytest.mark.parametrize("name", ["expanded_diagonal_scores", "spherical_scores"])
+def test_expanded_scores_keep_the_digits_of_what_matters(name, n_features, n_rows, distance):
+    p = make_problem(n_features, n_rows, distance)
+    p = p._replace(x=p.x + 1e5 * (p.x != 0.0), means=p.means + 1e5 * (p.means != 0.0))
+    precisions = shared_precisions(p) if name == "spherical_scores" else p.precisions
+    (_, got), (_, expected) = both(
+        name, (p.x, p.means, precisions[:, None], p.constants), [np.full_like(p.responsibilities, np.nan)]
+    )
+    assert_allclose(got, expected, rtol=1e-12, atol=4e-12)
 
 
 @pytest.mark.parametrize("distance", [0.0, 0.3, 3.0, 100.0])
@@ -412,6 +443,25 @@ def test_diagonal_moments_add(n_features, n_rows, thin):
         assert_allclose(one, other, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("distance", [30.0, 1e6])
+def test_diagonal_moments_keep_their_digits(distance):
+    p = make_problem(5, 300, distance)
+    kept = np.abs(p.table[:, None] - p.centers).max(axis=2).T < 100.0
+    outputs = [np.zeros(shape) for shape in [(N_COMPONENTS,), p.centers.shape, (N_COMPONENTS, 1, 8)]]
+    # One component after the other matters to all of its rows, and to no others.
+    for k in range(N_COMPONENTS):
+        rows = np.flatnonzero(kept[k])
+        inputs = p.x[:, rows], p.table[rows], p.responsibilities[:, rows] * (np.arange(N_COMPONENTS) == k)[:, None]
+        rest = -len(rows) % 32
+        inputs = [
+            np.pad(a, w)
+            for a, w in zip(inputs, (((0, 0), (0, rest)), ((0, rest), (0, 0)), ((0, 0), (0, rest))), strict=True)
+        ]
+        got, expected = both("diagonal_moments", (*map(np.ascontiguousarray, inputs), p.centers), outputs)
+        for one, other in zip(got[1:], expected[1:], strict=True):
+            assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
 @pytest.mark.parametrize("name", ["full_moments", "low_moments", "diagonal_moments"])
 def test_moments_of_rows_without_weight_change_nothing(name):
     p = make_problem(4, 33)
@@ -419,7 +469,7 @@ def test_moments_of_rows_without_weight_change_nothing(name):
     second = N_COMPONENTS, 1 if "diagonal" in name else columns, columns
     outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.centers.shape, second]]
     inputs = p.x, p.table, np.zeros_like(p.responsibilities), p.centers
-    got = written(getattr(moments, name), inputs, outputs)
+    got = written(kernel_and_twin(name)[0], inputs, outputs)
     for one, other in zip(got[1:], outputs, strict=True):
         assert_array_equal(one, other)
 
@@ -434,12 +484,18 @@ def test_mirror(depth):
 
 # Passes
 
+FACTORS = {
+    "tied_scores": lambda p: p.factors[:1],
+    "expanded_diagonal_scores": lambda p: p.precisions[:, None],
+    "spherical_scores": lambda p: np.repeat(p.precisions[:, :1, None], p.x.shape[0], axis=2),
+}
 PASSES = {
     "full, few features": (4, "full_scores", "low_moments"),
     "full": (5, "full_scores", "full_moments"),
     "full, many features": (17, "screened_full_scores", "full_moments"),
     "tied": (5, "tied_scores", "full_moments"),
-    "diagonal": (5, "diagonal_scores", "diagonal_moments"),
+    "diagonal": (5, "expanded_diagonal_scores", "diagonal_moments"),
+    "spherical": (5, "spherical_scores", "diagonal_moments"),
 }
 
 
@@ -449,15 +505,16 @@ PASSES = {
 def test_soft_pass(n_features, score, gather, layout, n_rows):
     p = make_problem(n_features, n_rows)
     rows, weights = LAYOUTS[layout](p.table[:n_rows, :n_features]), p.weights[:n_rows]
-    factors = {"tied_scores": p.factors[:1], "diagonal_scores": p.precisions[:, None]}.get(score, p.factors)
+    factors = FACTORS.get(score, lambda p: p.factors)(p)
     depth, columns = p.x.shape[0], p.table.shape[1]
     seconds = (1 if score == "tied_scores" else N_COMPONENTS, 1 if "diagonal" in gather else columns, columns)
     outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.centers.shape, seconds]]
     parameters = p.means[:, :depth], factors, p.constants, p.centers
-    kernels = passes.soft_kernels(getattr(gaussian, score), getattr(moments, gather), rows, weights)
+    (score_kernel, score_twin), (gather_kernel, gather_twin) = kernel_and_twin(score), kernel_and_twin(gather)
+    kernels = passes.soft_kernels(score_kernel, gather_kernel, rows, weights)
     table = 0 if gather == "low_moments" else columns
     got = written(passes.soft_pass, (kernels, rows, weights, 96, table, *parameters), outputs)
-    twins = None, getattr(plain_gaussian, score), None, getattr(plain_moments, gather)
+    twins = None, score_twin, None, gather_twin
     expected = written(plain_passes.soft_pass, (twins, rows, weights, 96, columns, *parameters), outputs)
     if seconds[1] > 1:
         got[3], expected[3] = np.tril(got[3]), np.tril(expected[3])

@@ -219,7 +219,7 @@ def _whiten(x, center, factor, out):
 
 
 @jit_helper
-def _diagonal_scores(x, mean, precision, constant, scores, k):
+def diagonal_difference(x, mean, precision, constant, scores, k):
     """scores[k, b] = constant - sum_i precision[i] (x[i, b] - mean[i])^2 / 2."""
     half = splat(-0.5)
     zero = splat(0.0)
@@ -250,7 +250,7 @@ def _diagonal_scores(x, mean, precision, constant, scores, k):
 def diagonal_scores(x, means, factors, constants, scores):
     """scores[k, b] = constants[k] - sum_i factors[k, 0, i] (x[i, b] - means[k, i])^2 / 2: factors are precisions."""
     for k in range(scores.shape[0]):
-        _diagonal_scores(x, means[k], factors[k, 0], constants[k], scores, k)
+        diagonal_difference(x, means[k], factors[k, 0], constants[k], scores, k)
 
 
 @jit
@@ -267,4 +267,4 @@ def tied_scores(x, means, factors, constants, scores):
             ones[i] = 1.0
             for j in range(i + 1):
                 mean[i] += factor[i, j] * (means[k, j] - center[j])
-        _diagonal_scores(whitened, mean, ones, constants[k], scores, k)
+        diagonal_difference(whitened, mean, ones, constants[k], scores, k)
