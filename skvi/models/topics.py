@@ -18,8 +18,10 @@ from skvi.engine.blocks import cut, cut_by_cost
 from skvi.engine.summary import Summary
 from skvi.families import Dirichlet, Joint
 from skvi.kernels.blocks import padded
+from skvi.kernels.document_steps import PADDING
+from skvi.kernels.documents import infer_documents
 from skvi.kernels.simd import LANES
-from skvi.kernels.topics import PADDING, add_words, expect_words, expected_gain, finish_words, infer_documents
+from skvi.kernels.topics import add_words, expect_words, expected_gain, finish_words
 from skvi.models.base import ConjugateModel, falling
 from skvi.models.concentrations import fitted_concentration
 
@@ -211,6 +213,21 @@ class TopicModel(ConjugateModel):
             np.empty(n),
             np.empty((n, self.columns)),
         )
+        self._infer(block, messages, gamma is None, self.final_steps if steps is None else steps, inferred)
+        return inferred
+
+    def concentrations(self, block, messages):
+        """Concentrations of the posteriors of a block's documents, and nothing else: from equal topics to their end."""
+        gamma, nothing = np.empty((block.n_rows, self.columns)), np.empty((0, self.columns))
+        outputs = _Inferred(gamma, nothing, nothing[:, 0], nothing[:, 0], nothing)
+        self._infer(block, messages, True, self.final_steps, outputs)
+        return gamma[:, : self.n_topics]
+
+    def bounds(self, block, messages):
+        """Bounds of a block's documents (nats), from equal topics to their end."""
+        return self.infer(block, messages).bounds
+
+    def _infer(self, block, messages, fresh, steps, outputs):
         infer_documents(
             block.data,
             block.indices,
@@ -219,12 +236,11 @@ class TopicModel(ConjugateModel):
             messages.offsets,
             messages.alpha,
             self.n_topics,
-            gamma is None,
-            self.final_steps if steps is None else steps,
+            fresh,
+            steps,
             self.tol,
-            *inferred,
+            *outputs,
         )
-        return inferred
 
     def local_step(self, block, messages, state):
         visits = 0 if state is None else state.visits
