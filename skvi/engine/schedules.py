@@ -125,8 +125,9 @@ class Schedule:
             restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior, self.n_jobs)
 
     def finish(self, restarts):
-        """End with a local step at the final posterior."""
-        self.refresh(restarts)
+        """End with a local step at the final posteriors, to tell which is best; a lone one may be about to settle."""
+        if len(restarts) > 1 or not self.model.iterative:
+            self.refresh(restarts)
 
     def settle(self, restart, sort):
         """Sort the components by mass where asked for; end with the local step of the final posterior."""
