@@ -178,6 +178,17 @@ def test_totals_are_the_sums_of_their_own_vectors():
         assert_allclose([apply_total(row[None]) for row in x], x.sum(axis=1), rtol=1e-14)
 
 
+@numba.njit
+def apply_highest(x):
+    return simd.highest(simd.load(x, 0, 0))
+
+
+def test_highest_is_the_largest_lane():
+    for lane in range(8):
+        assert apply_highest(np.where(np.arange(8) == lane, 2.0, -np.arange(8.0))[None]) == 2.0
+    assert apply_highest(np.full((1, 8), -np.inf)) == -np.inf
+
+
 def test_totals_keep_infinity_and_nan_in_their_lane():
     x = np.ones((8, 8))
     x[2, 5], x[6, 0] = np.inf, np.nan
@@ -470,3 +481,23 @@ def test_factors_of_documents_make_their_responsibilities(n_topics):
     counts = np.repeat(weights, LENGTHS[:9]) * documents.data
     assert_allclose(statistics.sum(axis=1), np.bincount(documents.indices, counts, N_WORDS), rtol=1e-12)
     assert_array_equal(statistics[:, n_topics:], 0.0)
+
+
+@pytest.mark.parametrize("n_topics", TOPICS)
+def test_updates_of_words(n_topics):
+    rng = np.random.default_rng(0)
+    concentration = word_concentrations(n_topics)
+    statistics, start = rng.uniform(size=(2, N_WORDS, padded(n_topics, simd.LANES)))
+    for prior in (rng.uniform(size=concentration.shape), np.broadcast_to(0.1, concentration.shape)):
+        got, twin = np.full((2, *concentration.shape), np.nan)
+        topics.add_prior(prior, statistics, got)
+        plain_topics.add_prior(prior, statistics, twin)
+        assert_array_equal(got, twin)
+        topics.blend_words(concentration, prior, statistics, 0.3, got)
+        plain_topics.blend_words(concentration, prior, statistics, 0.3, twin)
+        assert_allclose(got, twin, rtol=1e-15)
+    got, twin = start.copy(), start.copy()
+    topics.leap_words(statistics, 1.8, 0.5, got)
+    plain_topics.leap_words(statistics, 1.8, 0.5, twin)
+    assert_allclose(got, twin, rtol=1e-14, atol=1e-15)
+    assert (got == 0.5 * statistics).any()

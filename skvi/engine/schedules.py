@@ -332,10 +332,9 @@ class Online(_MiniBatches):
             scaled = self.whole(summary)
             restart.summary = scaled
             restart.bound = self.model.bound(restart.prior, scaled, restart.posterior, self.n_jobs)
-            target = self.model.global_step(restart.prior, scaled, restart.posterior)
             restart.steps += 1
             rate = (restart.steps + self.offset) ** -self.decay
-            restart.posterior = restart.posterior.blended(target, rate)
+            restart.posterior = self.model.step_towards(restart.posterior, restart.prior, scaled, rate)
             if restart.steps > self.model.settling_sweeps:
                 restart.prior = self.model.learned(restart.prior, scaled, restart.posterior, rate)
 

@@ -10,8 +10,11 @@ import numpy as np
 from skvi._numba import jit, jit_helper, wide_vectors
 from skvi.kernels.simd import (
     LANES,
+    aligned_empty,
     fma,
+    highest,
     load,
+    maximum,
     minus,
     splat,
     store,
@@ -92,22 +95,27 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
     wide_vectors()
     n_words, n_topics = concentration.shape
     columns = words.shape[1]
+    own, shift, terms = aligned_empty(1, columns), aligned_empty(1, columns), aligned_empty(1, columns)
+    for k in range(columns):
+        # log Gamma(1) is zero, and exp(-inf) too.
+        own[0, k], shift[0, k] = 1.0, np.inf
+    for k in range(n_topics):
+        shift[0, k] = digammas[k]
     value = 0.0
     for w in range(n_words):
         for k in range(n_topics):
-            y, product, q = gamma_parts(concentration[w, k])
-            expected_log[w, k] = log_normal(y) + digamma_tail(y) - q - digammas[k]
-            words[w, k] = log_gamma_tail(y) - log_normal(product)
-        for k in range(n_topics, columns):
-            words[w, k] = 0.0
-            expected_log[w, k] = -np.inf
-        value += sum_row(words[w : w + 1], columns)
-        top = -np.inf
-        for k in range(n_topics):
-            top = max(top, expected_log[w, k])
-        offsets[w] = top
+            own[0, k] = concentration[w, k]
+        for k in range(columns):
+            y, product, q = gamma_parts(own[0, k])
+            expected_log[w, k] = log_normal(y) + digamma_tail(y) - q - shift[0, k]
+            terms[0, k] = log_gamma_tail(y) - log_normal(product)
+        value += sum_row(terms, columns)
+        largest = load(expected_log, w, 0)
+        for k in range(LANES, columns, LANES):
+            largest = maximum(largest, load(expected_log, w, k))
+        offsets[w] = highest(largest)
         for k in range(0, columns, LANES):
-            store(words, w, k, exp_nonpositive(minus(load(expected_log, w, k), splat(top))))
+            store(words, w, k, exp_nonpositive(minus(load(expected_log, w, k), splat(offsets[w]))))
         for k in range(n_topics, columns):
             words[w, k] = 0.0
             expected_log[w, k] = 0.0
@@ -125,3 +133,29 @@ def expected_gain(expected_log, prior, statistics, concentration):
         for k in range(concentration.shape[1]):
             gain += expected_log[w, k] * (prior[w, k] + statistics[w, k] - concentration[w, k])
     return gain
+
+
+@jit
+def add_prior(prior, statistics, concentration):
+    """concentration <- prior + statistics: (v, K), (v, K8) and (v, K)."""
+    for w in range(concentration.shape[0]):
+        for k in range(concentration.shape[1]):
+            concentration[w, k] = prior[w, k] + statistics[w, k]
+
+
+@jit
+def blend_words(earlier, prior, statistics, rate, concentration):
+    """concentration <- (1 - rate) * earlier + rate * (prior + statistics); statistics are (v, K8), all else (v, K)."""
+    for w in range(concentration.shape[0]):
+        for k in range(concentration.shape[1]):
+            new = prior[w, k] + statistics[w, k]
+            concentration[w, k] = (1.0 - rate) * earlier[w, k] + rate * new
+
+
+@jit
+def leap_words(target, rate, least, start):
+    """start <- rate * target + (1 - rate) * start, but no less than a share of the target; both (v, K8)."""
+    for w in range(target.shape[0]):
+        for k in range(target.shape[1]):
+            beyond = rate * target[w, k] + (1.0 - rate) * start[w, k]
+            start[w, k] = max(beyond, least * target[w, k])

@@ -1,5 +1,6 @@
 """Twins of `skvi.kernels.topics`."""
 
+import numpy as np
 from scipy.special import gammaln, psi
 
 from tests.reference.special import exp_nonpositive
@@ -30,3 +31,15 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
 def expected_gain(expected_log, prior, statistics, concentration):
     k = concentration.shape[1]
     return float((expected_log[:, :k] * (prior + statistics[:, :k] - concentration)).sum())
+
+
+def add_prior(prior, statistics, concentration):
+    concentration[:] = prior + statistics[:, : prior.shape[1]]
+
+
+def blend_words(earlier, prior, statistics, rate, concentration):
+    concentration[:] = (1.0 - rate) * earlier + rate * (prior + statistics[:, : prior.shape[1]])
+
+
+def leap_words(target, rate, least, start):
+    start[:] = np.maximum(rate * target + (1.0 - rate) * start, least * target)
