@@ -326,7 +326,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
         with _threads.single_threaded_blas():
             n_jobs = self._n_threads()
             messages = model.messages(self.posterior_, self.prior_, n_jobs)
-            tasks = [lambda b=block: what(model, b, messages) for block in model.blocks(documents)]
+            tasks = [lambda b=block: what(model, b, messages) for block in model.blocks_to_infer(documents)]
             return X, np.concatenate(_threads.run(tasks, n_jobs))
 
     def transform(self, X, *, normalize=True):

@@ -118,10 +118,16 @@ class TopicModel(ConjugateModel):
         self.learn = learn
 
     def blocks(self, data):
-        cost = _VISIT_COST * self.columns * data.n_counts
         # Each task looks through all documents for its words: few tasks.
-        word_ranges = cut_by_cost(data.occurrences(), 0.4 * cost)
-        return data.slices(cut_by_cost(data.indptr, self.fresh_steps * cost), word_ranges)
+        word_ranges = cut_by_cost(data.occurrences(), 0.4 * self._visit_cost(data))
+        return self.blocks_to_infer(data, word_ranges)
+
+    def blocks_to_infer(self, data, word_ranges=()):
+        """Blocks whose documents are looked at by themselves: no statistics are taken of their words."""
+        return data.slices(cut_by_cost(data.indptr, self.fresh_steps * self._visit_cost(data)), word_ranges)
+
+    def _visit_cost(self, data):
+        return _VISIT_COST * self.columns * data.n_counts
 
     def messages(self, posterior, prior, n_jobs=1):
         own = self._padded(prior.documents.concentration), prior.documents.log_normalizer()
