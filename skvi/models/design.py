@@ -152,15 +152,13 @@ class RowDesign(Design):
         """The eigenbasis of X'WX, by way of XWX'."""
         values, basis = eigenbasis(self.rows.outer())
         seeds = basis.along(self.targets)
-        floor = np.finfo(float).tiny + values[-1] * np.finfo(float).eps
+        # Below lies rounding alone, whose vectors would be of any length.
+        floor = np.finfo(float).tiny + max(values[-1], self.rows.cancelled) * np.finfo(float).eps
 
         def expand(scaled):
             return self.rows.transposed_times(basis.back(scaled).T).T
 
         def vectors():
-            across = expand(np.eye(len(values)))
-            # Rows that are all but equal leave vectors of rounding, whose values are rounding of another size.
-            norms = np.sqrt(np.einsum("md,md->m", across, across))
-            return (across / np.maximum(np.sqrt(np.maximum(values, floor)), norms)[:, None]).T
+            return expand(np.diag(1.0 / np.sqrt(np.maximum(values, floor)))).T
 
         return Spectrum(values, seeds * np.sqrt(values), seeds, expand, vectors, complete=False)

@@ -33,6 +33,9 @@ class DenseRows:
     table: np.ndarray
     n_jobs: int = 1
 
+    #: sums of squares that have cancelled in the products of rows
+    cancelled = 0.0
+
     def times(self, columns):
         """Rows times columns of shape (D, M)."""
         return self.table @ columns
@@ -72,6 +75,11 @@ class ShiftedRows:
     table: object
     roots: np.ndarray
     shift: np.ndarray
+
+    @property
+    def cancelled(self):
+        """Sums of squares that have cancelled in the products of rows."""
+        return (self.roots @ self.roots) * (self.shift @ self.shift)
 
     def times(self, columns):
         """Rows times columns of shape (D, M)."""
