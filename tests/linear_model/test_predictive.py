@@ -24,7 +24,7 @@ def log_integral(log_integrand, shape, rate):
     peak, top = grid[values.argmax()], values.max()
     reach = np.array([0.0, 1.0, 3.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0]) / np.sqrt(shape + 0.5)
     edges = np.concatenate([peak - reach[:0:-1], peak + reach])
-    pieces = zip(edges[:-1], edges[1:], strict=True)
+    pieces = itertools.pairwise(edges)
     total = sum(
         quad(lambda u: np.exp(log_integrand(u) - top), *piece, epsabs=1e-13, epsrel=1e-10)[0]
         for piece in pieces
