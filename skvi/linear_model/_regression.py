@@ -38,12 +38,12 @@ class BayesianLinearRegressionVI(
     groups : array-like of shape (n_features,), default=None
         Label of each column; columns of a label share a precision.
     alpha_1, alpha_2 : float, default=None
-        Shape and rate of the Gamma prior of the noise precision. None: 1, and a hundredth of the variance of y
-        (times the shape).
+        Shape and rate of the Gamma prior of the noise precision. None: 0.5, and the shape times a tenth of the variance
+        of y.
     lambda_1, lambda_2 : float, default=None
-        Shape and rate of the Gamma priors of the coefficients' precisions. None: 1, and a hundredth of the variance
-        that a coefficient needs to explain its equal share of the variance of y (times the shape). scikit-learn's
-        1e-6 is possible, but useless where bounds are compared: so vague a prior decides the comparison alone.
+        Shape and rate of the Gamma priors of the coefficients' precisions. None: 0.5, and the shape times a tenth of
+        the variance that a coefficient needs to explain its equal share of the variance of y. scikit-learn's 1e-6 is
+        possible, but useless where bounds are compared: so vague a prior decides the comparison alone.
     inclusion_1, inclusion_2 : float, default=1.0
         Parameters of the Beta prior of the probability that a coefficient of "spike_slab" is not zero.
     alpha_init, lambda_init : float or array-like, default=None

@@ -18,8 +18,10 @@ from skvi.models.informed import InformedRegression
 from skvi.models.regression import LinearRegression
 from skvi.models.spike_slab import SpikeSlabRegression
 
-#: rate of a default Gamma prior times the natural scale of its precision, at shape one: weakly informative
-_RATE = 0.01
+#: shape of a default Gamma prior; coefficients are then Cauchy, their precision integrated out
+_SHAPE = 0.5
+#: natural scale of a precision over the mean of its default prior: weakly informative
+_RATIO = 0.1
 
 
 def make_problem(estimator, design, single, n_jobs):
@@ -135,10 +137,10 @@ def _weight_prior(model, factors):
 
 
 def _gamma(shape, rate, scale):
-    """A Gamma prior; the default has shape one and its mean far above the natural scale."""
+    """A Gamma prior; the default has its mean well above the natural scale."""
     scale = np.asarray(scale)
-    shape = 1.0 if shape is None else float(shape)
-    rate = shape * _RATE / scale if rate is None else np.full_like(scale, float(rate))
+    shape = _SHAPE if shape is None else float(shape)
+    rate = shape * _RATIO / scale if rate is None else np.full_like(scale, float(rate))
     return Gamma(np.full_like(rate, shape), rate)
 
 
