@@ -32,6 +32,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks mixture $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks topics $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks linear $(if $(DATA),--data $(DATA))
 
 clean:
 	rm -rf $(VENV) build dist
