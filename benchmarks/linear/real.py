@@ -22,13 +22,14 @@ def real(options):
         print("\nreal: skipped,", *absent(options))
         return
     print_table(
-        f"real: held-out rows of up to {options.repeats(_SPLITS)} splits, means (times: medians); scikit-learn | {OURS}",
+        f"real: held-out rows, scikit-learn | {OURS}",
         [
             *("set", "rows", "features", "prior", "log density\nof a row", "", "within 90 %\nintervals", ""),
             *("RMSE", "", "fit\nms", "", "times\nfaster", "ELBO"),
         ],
         rows,
         [
+            f"means over up to {options.repeats(_SPLITS)} splits, of times medians",
             "columns and y standardised by the training rows; log density (nats) and RMSE in the units of y",
             "scikit-learn's density and intervals are normal, with the deviations that predict returns",
             "scikit-learn has one BLAS thread: these sets are narrow; ELBO: mean over splits, of standardised y",
