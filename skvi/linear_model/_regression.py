@@ -46,8 +46,11 @@ class BayesianLinearRegressionVI(
         possible, but useless where bounds are compared: so vague a prior decides the comparison alone.
     inclusion_1, inclusion_2 : float, default=1.0
         Parameters of the Beta prior of the probability that a coefficient of "spike_slab" is not zero.
-    alpha_init, lambda_init : float or array-like, default=None
-        Expected precisions that the first sweep starts from. None: natural scales of the data.
+    alpha_init : float, default=None
+        Expected precision of the noise that the first sweep starts from. None: by the variance of y.
+    lambda_init : float or array-like, default=None
+        Expected precisions of the coefficients that the first sweep starts from: a number, or one for each precision.
+        None: natural scales of the data.
     noise_precision : float or "learn", default="learn"
         Precision of the noise, where it is known.
     weight_precision : float or "learn", default="learn"
@@ -122,16 +125,17 @@ class BayesianLinearRegressionVI(
     Notes
     -----
     Given expected precisions q(w) is known, so that the bound is a function of them alone. Each sweep takes the
-    fixed point of MacKay (1992), and coordinate ascent (Bishop 2006, section 10.3) where the bound would fall: it
-    never does.
+    fixed point of MacKay (1992), for the precision of a single coefficient its best value given all others (Tipping
+    & Faul 2003), and coordinate ascent (Bishop 2006, section 10.3) where the bound would fall: it never does.
 
     Data enter as X'X, X'y and y'y about a point among them: one pass, after which a sweep costs of the order of D
-    ("ridge", in an eigenbasis) or D^3, of N instead of D where rows are fewer.
+    ("ridge", in an eigenbasis) or D^3; where rows are fewer, of N or N^2 D.
 
     References
     ----------
     MacKay (1992), Bayesian interpolation.
     Bishop (2006), Pattern Recognition and Machine Learning, section 10.3.
+    Tipping & Faul (2003), Fast marginal likelihood maximisation for sparse Bayesian models.
     Drugowitsch (2013), Variational Bayesian inference for linear and logistic regression.
 
     Examples
