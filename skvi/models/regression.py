@@ -18,6 +18,9 @@ from skvi.models.relevance import best_precisions
 
 # Largest factors by which the precision of one coefficient rises in a sweep, with more rows than columns or fewer.
 _LARGEST_RISES = {GramDesign: 4.0, RowDesign: 2.0}
+# Steps of the fixed point that an extrapolation may be worth, and nats per row that it has to gain.
+_LONGEST_STEP = 100.0
+_LEAST_GAIN = 1e-7
 
 
 class LinearRegression(Regression):
@@ -42,18 +45,46 @@ class LinearRegression(Regression):
 
     def global_step(self, prior, summary, posterior):
         """Move the precisions as far as seems best, or by coordinate ascent where the bound would fall."""
-        precisions, bound = _Precisions(self, prior, posterior), self.bound(prior, summary, posterior)
-        old = posterior.weights.frozen
-        new = self._frozen(posterior.weights) if self.one_each else None
-        moves = [(precisions.leap, new)] if new is not None and (old is None or (new != old).any()) else []
-        for move, frozen in [*moves, (precisions.leap, old), (precisions.step, old)]:
-            moved = self.posterior_at(prior, *move(), frozen)
+        bound = self.bound(prior, summary, posterior)
+        for move in self._moves(prior, posterior):
             # Precisions so far apart that float64 cannot tell the matrix from a singular one are no gain.
             with suppress(np.linalg.LinAlgError):
+                moved = move()
                 if self.bound(prior, summary, moved) >= bound:
-                    return moved
+                    return moved if self.one_each else self._beyond(prior, summary, posterior, moved)
         # Coordinate ascent falls by rounding alone: there is nothing more to gain.
         return posterior
+
+    def _moves(self, prior, posterior):
+        """Ways to a better posterior, the boldest first; the last never lowers the bound."""
+        precisions, old = _Precisions(self, prior, posterior), posterior.weights.frozen
+        new = self._frozen(posterior.weights) if self.one_each else None
+        if new is not None and (old is None or (new != old).any()):
+            yield lambda: self.posterior_at(prior, *precisions.leap(), new)
+        yield lambda: self.posterior_at(prior, *precisions.leap(), old)
+        yield lambda: self.posterior_at(prior, *precisions.step(), old)
+
+    def _beyond(self, prior, summary, posterior, moved):
+        """A second fixed-point step, or what the two extrapolate to (Varadhan & Roland 2008), where the bound gains."""
+        again = self.posterior_at(prior, *_Precisions(self, prior, moved).leap())
+        start, first, second = (self._log_precisions(q) for q in (posterior, moved, again))
+        change, curvature = first - start, second - 2.0 * first + start
+        length = np.linalg.norm(change) / max(np.linalg.norm(curvature), np.finfo(float).tiny)
+        candidates = [again]
+        if 1.0 < length < _LONGEST_STEP:
+            far = np.exp(start + 2.0 * length * change + length**2 * curvature)
+            noise, shrinkage = np.split(far, [self.n_sets])
+            candidates.append(self.posterior_at(prior, noise, shrinkage.reshape(self.n_sets, -1)))
+        best, bound = moved, self.bound(prior, summary, moved)
+        for candidate in candidates:
+            reached = self.bound(prior, summary, candidate)
+            if reached > bound + _LEAST_GAIN * summary.weight:
+                best, bound = candidate, reached
+        return best
+
+    def _log_precisions(self, posterior):
+        weights = posterior.weights
+        return np.log(np.concatenate([weights.scale, self.by_group(weights).ravel()]))
 
     def _frozen(self, weights):
         """Coefficients to freeze, shape (n_sets, D); None where there are none."""

@@ -204,7 +204,7 @@ def test_relevance_prunes_what_does_not_matter_and_the_bound_tells():
     dense_y = X @ rng.standard_normal(40) + 0.5 * rng.standard_normal(200)
     ridge, ard = BayesianLinearRegressionVI(), BayesianLinearRegressionVI(prior="ard")
     assert ard.fit(X, sparse_y).elbo_ > ridge.fit(X, sparse_y).elbo_ + 5.0
-    assert np.abs(ard.coef_[3:]).max() < 0.1 < np.abs(ridge.coef_[:3]).min()
+    assert np.abs(ard.coef_[3:]).max() < 0.15 < np.abs(ridge.coef_[:3]).min()
     assert_allclose(ard.coef_[:3], [3.0, -2.0, 1.0], atol=0.15)
     assert ridge.fit(X, dense_y).elbo_ > ard.fit(X, dense_y).elbo_ + 5.0
 
