@@ -7,7 +7,7 @@ import numpy as np
 
 from skvi.families.base import lazy
 from skvi.models.frozen import FrozenSystem
-from skvi.models.spectrum import Spectrum, eigenbasis
+from skvi.models.spectrum import ColumnSpectrum, RowSpectrum
 from skvi.models.systems import GramSystem, RowSystem, SpectralSystem
 from skvi.models.tables import ROUNDING_OF_SUMS, DenseRows
 
@@ -81,10 +81,8 @@ class GramDesign(Design):
 
     @lazy
     def spectrum(self):
-        """The eigenbasis of X'WX."""
-        values, basis = eigenbasis(self.gram)
-        pulls = basis.along(self.cross)
-        return Spectrum(values, pulls, pulls, basis.back, lambda: basis.back(np.eye(len(values))).T, complete=True)
+        """The basis of ridge regression."""
+        return ColumnSpectrum(self.gram, self.cross, self.squares)
 
 
 class RowDesign(Design):
@@ -149,16 +147,5 @@ class RowDesign(Design):
 
     @lazy
     def spectrum(self):
-        """The eigenbasis of X'WX, by way of XWX'."""
-        values, basis = eigenbasis(self.rows.outer())
-        seeds = basis.along(self.targets)
-        # Below lies rounding alone, whose vectors would be of any length.
-        floor = np.finfo(float).tiny + max(values[-1], self.rows.cancelled) * np.finfo(float).eps
-
-        def expand(scaled):
-            return self.rows.transposed_times(basis.back(scaled).T).T
-
-        def vectors():
-            return expand(np.diag(1.0 / np.sqrt(np.maximum(values, floor)))).T
-
-        return Spectrum(values, seeds * np.sqrt(values), seeds, expand, vectors, complete=False)
+        """The basis of ridge regression."""
+        return RowSpectrum(self.rows, self.targets)
