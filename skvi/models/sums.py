@@ -13,7 +13,7 @@ from scipy import sparse
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.models.design import GramDesign, RowDesign
-from skvi.models.tables import ROUNDING_OF_SUMS, filled, shifted
+from skvi.models.tables import ROUNDING_OF_SUMS, PlainState, filled, shifted
 
 # Doubles of rows that are centred at a time: a share of the second-level cache.
 _CHUNK_DOUBLES = 2**16
@@ -90,7 +90,7 @@ class DesignSums:
 
 
 @dataclass(frozen=True)
-class DesignRows:
+class DesignRows(PlainState):
     """Rows of a design with fewer rows than columns, each scaled by the root of its weight.
 
     Parameters

@@ -26,6 +26,28 @@ def shifted(x, roots, shift, n_jobs):
     return DenseRows(x - np.multiply.outer(roots, shift) if shift.any() else x, n_jobs)
 
 
+class PlainState:
+    """Sparse tables among the fields are arrays in files, so that a loader meets nothing foreign."""
+
+    def __getstate__(self):
+        return {name: _packed(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state):
+        vars(self).update({name: _unpacked(value) for name, value in state.items()})
+
+
+def _packed(value):
+    if not sparse.issparse(value):
+        return value
+    return {"shape": value.shape, **{name: getattr(value, name) for name in ("data", "indices", "indptr")}}
+
+
+def _unpacked(value):
+    if not isinstance(value, dict):
+        return value
+    return sparse.csr_matrix((value["data"], value["indices"], value["indptr"]), value["shape"])
+
+
 @dataclass(frozen=True)
 class DenseRows:
     """A table of rows; its columns are worked on in blocks, shared among threads."""
@@ -69,7 +91,7 @@ class DenseRows:
 
 
 @dataclass(frozen=True)
-class ShiftedRows:
+class ShiftedRows(PlainState):
     """Rows of a sparse table less a shift, which is never filled in."""
 
     table: object
