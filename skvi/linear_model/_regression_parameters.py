@@ -89,10 +89,15 @@ def scales(model):
     var_y = output_variances(design)
     var_y = var_y if model.n_sets == len(var_y) else np.full(1, var_y.mean())
     var_x = _positive(design.diagonal / design.weight, np.abs(design.x_mean))
-    if isinstance(model, LinearRegression):
-        by_group = np.bincount(model.groups, var_x)
-        return 1.0 / var_y, len(by_group) * by_group / var_y[:, None]
-    return 1.0 / var_y, var_x.mean(keepdims=True) / var_y[:, None]
+    by_group = np.bincount(model.groups, var_x) if isinstance(model, LinearRegression) else var_x.mean(keepdims=True)
+    with np.errstate(over="ignore"):
+        precisions = len(by_group) * by_group / var_y[:, None]
+    if not (np.isfinite(precisions) & (precisions > np.finfo(float).tiny)).all():
+        raise ValueError(
+            f"X and y are so many orders of magnitude apart (variances around {by_group.mean():.3g} and "
+            f"{var_y.mean():.3g}) that precisions of the coefficients are beyond float64: scale one of them"
+        )
+    return 1.0 / var_y, precisions
 
 
 def output_variances(design):
