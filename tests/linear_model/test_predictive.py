@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
+from scipy.optimize import minimize_scalar
 from scipy.special import gammaln
 from scipy.stats import norm, t
 
@@ -19,9 +20,11 @@ RATES = [0.1, 7.0]
 
 def log_integral(log_integrand, shape, rate):
     """Log of the integral over u = log alpha of exp(log_integrand), in pieces around its peak."""
-    grid = np.log(shape / rate) + np.linspace(-60.0, 10.0, 7001)
-    values = np.array([log_integrand(u) for u in grid])
-    peak, top = grid[values.argmax()], values.max()
+    grid = np.log(shape / rate) + np.linspace(-60.0, 10.0, 351)
+    best = int(np.argmax([log_integrand(u) for u in grid]))
+    bounds = (grid[best - 1], grid[best + 1])
+    found = minimize_scalar(lambda u: -log_integrand(u), bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    peak, top = found.x, -found.fun
     reach = np.array([0.0, 1.0, 3.0, 6.0, 10.0, 20.0, 50.0, 100.0, 300.0]) / np.sqrt(shape + 0.5)
     edges = np.concatenate([peak - reach[:0:-1], peak + reach])
     pieces = itertools.pairwise(edges)
@@ -68,19 +71,21 @@ def test_without_uncertainty_of_the_coefficients_it_is_a_student_t(shape, rate):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_predictive_density_integrates_to_one_and_half_width_inverts_it(shape):
     rate = 2.0
-    for variance, level in itertools.product([0.0, 0.3, 100.0], [0.5, 0.9, 0.99]):
+    for variance, level in itertools.product([0.0, 0.3, 100.0], [0.5, 0.99]):
         half = float(half_width(np.array([variance]), level, shape, rate)[0])
 
         unit = np.sqrt(rate / shape + variance)
         edge = np.arcsinh(half / unit)
-        inside, outside = (_mass(*ends, unit, variance, shape, rate) for ends in ((0.0, edge), (edge, edge + 45.0)))
+        # Tails fall as exp(-2 shape z), and no slower than those of a normal.
+        far = edge + 2.0 + 45.0 / max(1.0, shape)
+        inside, outside = (_mass(*ends, unit, variance, shape, rate) for ends in ((0.0, edge), (edge, far)))
         assert inside == pytest.approx(level, abs=1e-8)
         assert inside + outside == pytest.approx(1.0, abs=1e-8)
 
 
 def _mass(low, high, unit, variance, shape, rate):
     """Predictive probability of low < arcsinh(|residual| / unit) < high, which takes heavy tails in."""
-    nodes, weights = np.polynomial.legendre.leggauss(400)
+    nodes, weights = np.polynomial.legendre.leggauss(300)
     z = 0.5 * (high + low + (high - low) * nodes)
     residuals = unit * np.sinh(z)[None]
     density = np.exp(log_density(residuals, np.full(residuals.shape, variance), shape, rate))

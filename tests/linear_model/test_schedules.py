@@ -36,7 +36,7 @@ def test_chunks_are_the_whole(groups, outputs, layouts, cuts):
     X, y = sparse_regression((60, 12), None if outputs == "single" else 3)
     X = X.toarray()
     chosen = settings(groups, outputs, "learned", 12)
-    for fit_intercept, weights in ((True, None), (True, 0.1 + random_weights(60)), (False, None)):
+    for fit_intercept, weights in ((True, 0.1 + random_weights(60)), (False, None)):
         model = BayesianLinearRegressionVI(fit_intercept=fit_intercept, **chosen)
         streamed = stream(model, X, y, weights, cuts, layouts)
         assert_same_fit(streamed, BayesianLinearRegressionVI(**model.get_params()).fit(X, y, weights))
