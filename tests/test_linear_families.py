@@ -123,6 +123,21 @@ def test_variance_is_infinite_where_the_shape_is_at_most_one(shape):
     assert np.isfinite(prior.interval(0.9)).all()
 
 
+@each_hierarchy
+def test_hierarchies_have_entropies_and_differ_by_their_precisions_alone(name):
+    prior = hierarchy(name)
+    drawn = prior.sample(4_000, 8)
+    deviations = 1.0 / np.sqrt(expanded(name, drawn["weight_precision"]))
+    log_p = stats.norm(0.0, deviations).logpdf(drawn["weights"]).reshape(4_000, -1).sum(axis=1)
+    log_p = log_p + np.array([prior.weight_precision.log_prob(value) for value in drawn["weight_precision"]])
+    assert_near(-log_p, prior.entropy())
+    shape, groups, coefficients = HIERARCHIES[name]
+    parent = gamma(shape, seed=9)
+    other = Joint(weights=NormalGivenPrecision(parent, groups, coefficients), weight_precision=parent)
+    assert prior.kl(other) == pytest.approx(prior.weight_precision.kl(parent))
+    assert prior.kl(prior) == 0.0
+
+
 @pytest.mark.parametrize("kind", ["linear", "independent"])
 @each_hierarchy
 def test_divergence_of_a_hierarchy_is_the_mean_over_draws(name, kind):

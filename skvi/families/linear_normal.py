@@ -236,7 +236,15 @@ class NormalGivenPrecision(Family):
         precision = self.expanded(drawn[self.parent_name])
         return rng.standard_normal((n, *self.shape)) / np.sqrt(_aligned(precision, 1 + len(self.shape)))
 
+    def entropy(self):
+        """Differential entropy (nats) given the precisions, in expectation over them."""
+        log_precision = np.broadcast_to(self.expanded(self.parent.expected_log), self.shape)
+        return float(0.5 * (1.0 + np.log(2.0 * np.pi) - log_precision).sum())
+
     def divergence_from(self, q, joint):
+        if isinstance(q, NormalGivenPrecision) and q.shape == self.shape and np.array_equal(q.groups, self.groups):
+            # Given the precisions they are the same: priors differ by those alone.
+            return 0.0
         parent = joint[self.parent_name]
         return _divergence(q, self.expanded(parent.mean), self.expanded(parent.expected_log), 0.0)
 
