@@ -217,7 +217,7 @@ def test_coordinate_ascent_alone_finds_the_optimum_of_the_leaps(groups, outputs,
 
 
 def _coordinate_updates(model, X, y, weights, groups):
-    """E[alpha] and E[lambda] after one update each, as Bishop (2006, section 10.3) has them, for each output."""
+    """Shapes and means of alpha and lambda after one update each, as Bishop (2006, section 10.3) has them."""
     q, prior = model.posterior_.weights, model.prior_
     mean, covariance = np.atleast_2d(q.mean), np.reshape(model.sigma_, (-1, X.shape[1], X.shape[1]))
     y = np.reshape(y, (len(y), -1))
@@ -232,11 +232,10 @@ def _coordinate_updates(model, X, y, weights, groups):
     if model.output_precisions == "shared":
         squares, norms = squares.sum(keepdims=True), norms.sum(axis=0, keepdims=True)
         n_rows, n_each = n_rows * len(mean), n_each * len(mean)
-    noise = (np.ravel(prior.noise_precision.shape) + 0.5 * n_rows) / (
-        np.ravel(prior.noise_precision.rate) + 0.5 * squares
-    )
-    shape, rate = (np.reshape(v, norms.shape) for v in (prior.weight_precision.shape, prior.weight_precision.rate))
-    return noise, (shape + 0.5 * n_each) / (rate + 0.5 * norms)
+    shapes = np.ravel(prior.noise_precision.shape) + 0.5 * n_rows, 0.5 * (n_each + np.zeros_like(norms)).ravel()
+    shapes[1][:] += np.ravel(prior.weight_precision.shape)
+    rates = np.ravel(prior.noise_precision.rate) + 0.5 * squares, np.ravel(prior.weight_precision.rate)
+    return shapes, (shapes[0] / rates[0], shapes[1] / (rates[1] + 0.5 * norms.ravel()))
 
 
 @quiet
@@ -249,6 +248,8 @@ def test_coordinate_updates_leave_a_converged_fit_in_place(groups, outputs, shap
     labels = {"ridge": np.zeros(shape[1], int), "ard": np.arange(shape[1]), "groups": np.arange(shape[1]) % 2}[groups]
     for fit_intercept, weights in ((True, 0.5 + random_weights(len(y))), (False, np.ones(len(y)))):
         model = BayesianLinearRegressionVI(fit_intercept=fit_intercept, tol=0.0, max_iter=3000, **chosen)
-        noise, shrinkage = _coordinate_updates(model.fit(X, y, weights), X, y, weights, labels)
-        np.testing.assert_allclose(np.ravel(model.alpha_), noise, rtol=1e-4)
-        np.testing.assert_allclose(np.ravel(model.lambda_), np.ravel(shrinkage), rtol=1e-4)
+        shapes, means = _coordinate_updates(model.fit(X, y, weights), X, y, weights, labels)
+        for name, shape_after, mean_after in zip(("noise_precision", "weight_precision"), shapes, means, strict=True):
+            factor = model.posterior_[name]
+            np.testing.assert_allclose(np.ravel(factor.shape), shape_after, rtol=1e-12)
+            np.testing.assert_allclose(np.ravel(factor.mean), mean_after, rtol=1e-4)
