@@ -11,13 +11,13 @@ from contextlib import suppress
 import numpy as np
 
 from skvi.families import Gamma, Joint, LinearNormal
-from skvi.models.design import GramDesign, RowDesign
 from skvi.models.frozen import frozen_columns
 from skvi.models.linear import Regression
 from skvi.models.relevance import best_precisions
 
 # Largest factors by which the precision of one coefficient rises in a sweep, with more rows than columns or fewer.
-_LARGEST_RISES = {GramDesign: 4.0, RowDesign: 2.0}
+_LARGEST_RISE_TALL = 4.0
+_LARGEST_RISE_WIDE = 2.0
 # Steps of the fixed point that an extrapolation may be worth, and nats per row that it has to gain.
 _LONGEST_STEP = 100.0
 _LEAST_GAIN = 1e-7
@@ -41,6 +41,8 @@ class LinearRegression(Regression):
         self.sizes = np.bincount(groups) * float(self.n_each)
         #: whether each coefficient has a precision to itself
         self.one_each = len(groups) > 1 and (groups == np.arange(len(groups))).all()
+        # By the weight and not the rows: weights are repetition.
+        self.largest_rise = _LARGEST_RISE_TALL if design.weight > design.n_features else _LARGEST_RISE_WIDE
         self._first = np.unique(groups, return_index=True)[1]
 
     def global_step(self, prior, summary, posterior):
@@ -182,7 +184,7 @@ class _Precisions:
             var = np.stack([one.var for one in self.systems])
             hyper = self.model.hyper(self.prior, "weight_precision", shrinkage.shape)
             best = best_precisions(self.shrinkage, var, self.norms, self.model.n_each, *hyper)
-            shrinkage = np.minimum(best, _LARGEST_RISES[type(self.model.design)] * self.shrinkage)
+            shrinkage = np.minimum(best, self.model.largest_rise * self.shrinkage)
         # Weights that add up to less than the coefficients they determine leave nothing to learn noise from.
         return np.where(self.model.weight > self.determined, noise, self.noise), shrinkage
 
