@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from skvi.families import (
+    Beta,
     Dirichlet,
     Gamma,
     IndependentNormal,
@@ -51,6 +52,10 @@ def gamma(*shape):
     return lambda rng: Gamma(rng.gamma(4.0, size=shape) + 0.5, rng.gamma(4.0, size=shape) + 0.5)
 
 
+def beta(*shape):
+    return lambda rng: Beta(rng.gamma(4.0, size=shape) + 0.5, rng.gamma(4.0, size=shape) + 0.5)
+
+
 def wishart(*shape):
     return lambda rng: Wishart(shape[-1] + 8.0 + rng.uniform(size=shape[:-2]), random_definite(rng, *shape))
 
@@ -81,6 +86,8 @@ MAKERS = {
     "sticks-one-component": sticks(1),
     "gamma": gamma(),
     "gamma-batch": gamma(3, 2),
+    "beta": beta(),
+    "beta-batch": beta(3, 2),
     "wishart-1d": wishart(1, 1),
     "wishart-3d": wishart(3, 3),
     "wishart-batch": wishart(3, 2, 2),
@@ -261,6 +268,8 @@ def random_statistics(q, rng):
     """Statistics that some data might have."""
     if isinstance(q, (Dirichlet, StickBreaking)):
         return rng.gamma(2.0, size=np.shape(q.natural()[0]))
+    if isinstance(q, Beta):
+        return rng.gamma(2.0, size=q.a.shape), rng.gamma(2.0, size=q.a.shape)
     if isinstance(q, Gamma):
         return rng.gamma(2.0, size=q.shape.shape), -rng.gamma(2.0, size=q.shape.shape)
     if isinstance(q, Wishart):
@@ -519,6 +528,8 @@ def log_density(q, *value):
             members = zip(np.atleast_2d(value[0]), np.atleast_2d(q.concentration), strict=True)
             return sum(stats.dirichlet(a).logpdf(theta) for theta, a in members)
         case StickBreaking():
+            return stats.beta(q.a, q.b).logpdf(value[0]).sum()
+        case Beta():
             return stats.beta(q.a, q.b).logpdf(value[0]).sum()
         case Gamma():
             return stats.gamma(q.shape, scale=1.0 / q.rate).logpdf(value[0]).sum()
