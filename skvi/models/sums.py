@@ -13,11 +13,11 @@ from scipy import sparse
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.models.design import GramDesign, RowDesign
-from skvi.models.tables import ROUNDING_OF_SUMS, PlainState, filled, shifted
+from skvi.models.tables import PRODUCT_SPEED, ROUNDING_OF_SUMS, PlainState, filled, shifted
 
 # Doubles of rows that are centred at a time: a share of the second-level cache.
 _CHUNK_DOUBLES = 2**16
-_LEAST_CHUNK = 256
+_LEAST_CHUNK = 512
 # Rows whose mean is the origin: any point among the data will do.
 _ORIGIN_ROWS = 256
 # Multiples of the rounding error of the data up to which a mean is no shift.
@@ -190,9 +190,12 @@ def summed(x, y, weights, n_jobs, origin=None):
     if sparse.issparse(x) and about_zero and x.nnz < _DENSE_SHARE * x.shape[0] * n_features:
         return _rows(x, y, weights, origin).sums
     roots = None if (weights == 1.0).all() else np.sqrt(weights)
-    ranges = cut(x.shape[0], len(origin) ** 2, 8.0 * len(origin) ** 2)
+    ranges = cut(x.shape[0], len(origin) ** 2 / PRODUCT_SPEED, 8.0 * len(origin) ** 2)
     tasks = [lambda edges=edges: _sum_range(x, y, roots, origin, *edges) for edges in ranges]
-    return DesignSums(origin, n_features, sum(_threads.run(tasks, n_jobs)))
+    total, *others = _threads.run(tasks, n_jobs)
+    for other in others:
+        total += other
+    return DesignSums(origin, n_features, total)
 
 
 def _origin(x, y, weights, n_rows):
