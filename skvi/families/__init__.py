@@ -9,14 +9,17 @@ from skvi.families.moments import Moments
 from skvi.families.normal import Normal
 from skvi.families.normal_gamma import NormalGamma, SphericalNormalGamma
 from skvi.families.normal_wishart import NormalWishart, TiedNormalWishart
+from skvi.families.predictor_normal import FactoredNormal, InterceptGivenWeights
 from skvi.families.sticks import StickBreaking
 from skvi.families.wishart import Wishart
 
 __all__ = [
     "Dirichlet",
+    "FactoredNormal",
     "Family",
     "Gamma",
     "IndependentNormal",
+    "InterceptGivenWeights",
     "Joint",
     "LinearNormal",
     "Moments",

@@ -67,6 +67,10 @@ class ConjugateModel:
         """Return what q would be if the summary were all the data; factors that depend on others start from q."""
         return prior.updated(summary.statistics)
 
+    def blended(self, posterior, target, rate):
+        """Return the posterior a rate of the way to a target, in natural parameters."""
+        return posterior.blended(target, rate)
+
     def beyond(self, summary, base, rate):
         """Return a summary beyond this one, in the direction that it came from the base: at rate 1 this one."""
         return rate * summary + (1.0 - rate) * base
