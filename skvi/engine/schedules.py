@@ -207,7 +207,7 @@ class Batch(Schedule):
                 if halving == self.most_halvings or old.bound - restart.bound <= restart.monitor.threshold:
                     vars(restart).update(vars(old))
                     continue
-                restart.posterior = self.model.blended(old.posterior, target, 0.5**halving)
+                restart.posterior = self.model.blended(old.prior, old.posterior, target, 0.5**halving)
                 fallen.append(restart)
             if not fallen:
                 return
@@ -367,7 +367,7 @@ class Online(_MiniBatches):
             target = self.model.global_step(restart.prior, scaled, restart.posterior)
             restart.steps += 1
             rate = (restart.steps + self.offset) ** -self.decay
-            restart.posterior = self.model.blended(restart.posterior, target, rate)
+            restart.posterior = self.model.blended(restart.prior, restart.posterior, target, rate)
             if restart.steps > self.model.settling_sweeps:
                 restart.prior = self.model.learned(restart.prior, scaled, restart.posterior, rate)
 

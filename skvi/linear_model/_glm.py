@@ -13,7 +13,7 @@ from skvi.families import Joint
 from skvi.linear_model._glm_parameters import describe_columns, make_prior, make_starts, moved_to
 from skvi.linear_model._regression_parameters import column_groups
 from skvi.linear_model._reports import LinearReports
-from skvi.models.glm import GeneralizedLinear, joint_moments
+from skvi.models.glm import GeneralizedLinear
 from skvi.models.sites import Observations, Predictor, expected
 
 TABLE = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
@@ -116,13 +116,12 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
         return self.posterior_.weights.covariance
 
     def _over_rows(self, rows, function):
-        """Apply a function of (chunk, means, variances) to all rows in parallel; join along the last axis."""
-        predictor = Predictor(self.X_offset_, *joint_moments(self.posterior_))
+        """Apply a function of (some rows, means, variances) to all in parallel; join along the last axis."""
+        predictor = Predictor(self.X_offset_, self.posterior_)
         model = GeneralizedLinear(None, self.X_offset_, np.zeros(len(self.X_offset_), np.int64))
 
         def task(block):
-            tables = block.tables(predictor.center, predictor.mean.shape[1])
-            return [function(chunk, *predictor.moments(table, chunk.offset)) for chunk, table in tables]
+            return [function(rows, *predictor.moments(rows)) for rows in block.dense()]
 
         with _threads.single_threaded_blas():
             parts = _threads.run([lambda b=block: task(b) for block in model.blocks(rows)], self._n_threads())
@@ -131,7 +130,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
     def _predictor_moments(self, X, offset=None):
         """Means and variances of the linear predictors of rows, two arrays of shape (K, N)."""
         rows = Observations(X, np.zeros(X.shape[0]), np.ones(X.shape[0]), offset)
-        return self._over_rows(rows, lambda chunk, mean, var: np.stack([mean, var]))
+        return self._over_rows(rows, lambda rows, mean, var: np.stack([mean, var]))
 
     def predict_eta(self, X, return_std=False):
         """Return the posterior mean of each row's linear predictor, and its standard deviation if asked for.
@@ -155,12 +154,11 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
     def _score_rows(self, rows):
         """Weighted mean of the expected log-likelihoods of rows."""
         likelihood = self._likelihood()
-        values = self._over_rows(rows, lambda chunk, mean, var: expected(likelihood, chunk.y, mean, var)[0])
+        values = self._over_rows(rows, lambda some, mean, var: expected(likelihood, some.y, mean, var)[0])
         return float(np.average(values, weights=rows.weights))
 
     def _intercept_at_zero(self, level):
-        at_zero = np.append(-self.X_offset_, 1.0)[None]
-        mean, var = Predictor(self.X_offset_, *joint_moments(self.posterior_)).moments(at_zero)
+        mean, var = self._predictor_moments(np.zeros((1, len(self.X_offset_))))
         ratio = np.sqrt(var / np.reshape(self.posterior_.intercept.var, var.shape))
         interval = np.reshape(self.posterior_.intercept.interval(level), (*var.shape, 2))
         half = 0.5 * (interval[..., 1] - interval[..., 0]) * ratio

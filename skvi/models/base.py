@@ -67,7 +67,7 @@ class ConjugateModel:
         """Return what q would be if the summary were all the data; factors that depend on others start from q."""
         return prior.updated(summary.statistics)
 
-    def blended(self, posterior, target, rate):
+    def blended(self, prior, posterior, target, rate):
         """Return the posterior a rate of the way to a target, in natural parameters."""
         return posterior.blended(target, rate)
 

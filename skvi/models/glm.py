@@ -15,10 +15,10 @@ from skvi.engine.summary import Summary
 from skvi.families import FactoredNormal, Gamma, InterceptGivenWeights, Joint
 from skvi.models.base import ConjugateModel
 from skvi.models.relevance import best_precisions
-from skvi.models.sites import Predictor, linearised
+from skvi.models.sites import Predictor, joint_moments, linearised
 
 # Moves of the precisions in a global step, and the gain in nats below which they stop.
-_MOVES = 8
+_MOVES = 2
 _LEAST_GAIN = 1e-3
 
 
@@ -54,7 +54,7 @@ class GeneralizedLinear(ConjugateModel):
         return [data.take(slice(*edges)) for edges in cut(data.n_rows, cost, 8.0 * cost)]
 
     def messages(self, posterior, prior, n_jobs=1):
-        return Predictor(self.center, *joint_moments(posterior))
+        return Predictor(self.center, posterior)
 
     def local_step(self, block, messages, state):
         sites, value = linearised(block, messages, self.likelihood)
@@ -97,9 +97,13 @@ class GeneralizedLinear(ConjugateModel):
             precision[:, -1, -1] += prior.intercept.precision
         factors = normal_factors(center, pull, precision, n_features)
         if shrinkage is not None:
-            shape = prior.weight_precision.shape + 0.5 * self._named(self.sizes)
-            factors["weight_precision"] = Gamma(shape, shape / self._named(shrinkage))
+            factors["weight_precision"] = self._gamma(prior, shrinkage)
         return Joint(**factors)
+
+    def _gamma(self, prior, shrinkage):
+        """q(lambda) of the expected precisions of the groups."""
+        shape = prior.weight_precision.shape + 0.5 * self._named(self.sizes)
+        return Gamma(shape, shape / self._named(shrinkage))
 
     def _named(self, values):
         """Values by group; without the axis where there is one group."""
@@ -139,15 +143,18 @@ class GeneralizedLinear(ConjugateModel):
         likelihood = summary.entropy + summary.statistics["sites"].expected(*joint_moments(posterior))
         return likelihood - posterior.kl(prior)
 
-    def blended(self, posterior, target, rate):
-        """The joint at (1 - rate) eta + rate eta_target, coefficients and intercept being one factor."""
+    def blended(self, prior, posterior, target, rate):
+        """The joint at (1 - rate) eta + rate eta_target, coefficients and intercept being one factor.
+
+        q(lambda) is the best for this q(w, b): on the way to a target that lies too far its own means nothing.
+        """
         mean = joint_moments(posterior)[0]
         other = joint_precision(target)
         precision = (1.0 - rate) * joint_precision(posterior) + rate * other
         pull = rate * np.einsum("kpq,kq->kp", other, joint_moments(target)[0] - mean)
         factors = normal_factors(mean, pull, precision, len(self.center))
         if "weight_precision" in posterior:
-            factors["weight_precision"] = posterior.weight_precision.blended(target.weight_precision, rate)
+            factors["weight_precision"] = self._gamma(prior, self._step(prior, Joint(**factors)))
         return Joint(**factors)
 
 
@@ -182,22 +189,6 @@ def _moved_normal(center, pull, precision):
 def _single(array):
     """An array over K predictors, without that axis where there is one."""
     return array[0] if len(array) == 1 else array
-
-
-def joint_moments(posterior):
-    """Mean and root of the covariance of (w, b), shapes (K, P) and (K, P, P)."""
-    q = posterior.weights
-    n_features = q.mean.shape[-1]
-    mean, root = np.reshape(q.mean, (-1, n_features)), np.reshape(q.root, (-1, n_features, n_features))
-    if "intercept" not in posterior:
-        return mean, root
-    b = posterior.intercept
-    slope = np.reshape(b.slope, mean.shape)
-    joint = np.zeros((len(mean), n_features + 1, n_features + 1))
-    joint[:, :-1, :-1] = root
-    joint[:, -1, :-1] = np.einsum("kij,ki->kj", root, slope)
-    joint[:, -1, -1] = 1.0 / np.sqrt(b.precision)
-    return np.column_stack([mean, np.reshape(b.mean, -1)]), joint
 
 
 def joint_precision(posterior):

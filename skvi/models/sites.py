@@ -16,11 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from skvi import _threads
+from skvi.families.base import lazy
+from skvi.kernels.blocks import FEATURE_TILE, TABLE_TILE
+from skvi.kernels.moments import mirror
+from skvi.kernels.predictors import predictor_kernels, predictor_pass, site_kernels, site_pass
+from skvi.models.rows import block_width, pad
 
-# Doubles of rows that are centred at a time: a share of the second-level cache.
-_CHUNK_DOUBLES = 2**16
-_LEAST_CHUNK = 64
+# Doubles of a block of rows: a share of the second-level cache; and the most rows of one.
+_BLOCK_DOUBLES = 2**17
+_MOST_ROWS = 512
+# Doubles of the rows of a sparse table that are filled in at a time.
+_DENSE_DOUBLES = 2**20
 
 
 @dataclass(frozen=True)
@@ -60,47 +66,105 @@ class Observations:
         """Rows of positive weight."""
         return self if (self.weights > 0.0).all() else self.take(np.flatnonzero(self.weights))
 
-    def tables(self, center, n_parameters):
-        """Yield (chunk of rows, its table a of shape (n, P)), a chunk at a time; a table holds until the next."""
-        size = max(_LEAST_CHUNK, _CHUNK_DOUBLES // n_parameters)
-        scratch = _threads.scratch("sites", (size, n_parameters))
-        scratch[:, len(center) :] = 1.0
+    def dense(self):
+        """Yield these rows as a dense table, sparse ones some at a time."""
+        if not sparse.issparse(self.x):
+            yield self
+            return
+        size = max(1, _DENSE_DOUBLES // self.x.shape[1])
         for start in range(0, self.n_rows, size):
-            chunk = self.take(slice(start, start + size))
-            rows = chunk.x.toarray() if sparse.issparse(chunk.x) else chunk.x
-            table = scratch[: len(rows)]
-            np.subtract(rows, center, out=table[:, : len(center)])
-            yield chunk, table
+            rows = self.take(slice(start, start + size))
+            yield Observations(rows.x.toarray(), rows.y, rows.weights, rows.offset)
+
+    @property
+    def block_width(self):
+        """Rows of a block of the kernels."""
+        return block_width(self.n_rows, min(_MOST_ROWS, max(1, _BLOCK_DOUBLES // self.x.shape[1])))
 
 
-@dataclass(frozen=True)
 class Predictor:
-    """q of the parameters of K linear predictors, as the rows need it.
+    """q(w) q(b | w) of K linear predictors, as the rows need it.
 
     Parameters
     ----------
     center : ndarray of shape (D,)
         x0, where the intercepts are taken.
-    mean : ndarray of shape (K, P)
-    root : ndarray of shape (K, P, P)
-        U with covariance U U'.
+    posterior : Joint
+        With `weights`, and `intercept` where there is one.
     """
 
-    center: np.ndarray
-    mean: np.ndarray
-    root: np.ndarray
+    def __init__(self, center, posterior):
+        self.center = center
+        self.intercept = "intercept" in posterior
+        self.mean, self.root = joint_moments(posterior)
+        self.n_sets, self.n_features = len(self.mean), len(center)
 
-    def moments(self, table, offset=None):
-        """Means and variances of the linear predictors of centred rows, two arrays of shape (K, n)."""
-        mean = self.mean @ table.T
-        if offset is not None:
-            mean += offset
-        var = np.empty_like(mean)
-        product = _threads.scratch("projected", (len(table), table.shape[1]))
-        for k, root in enumerate(self.root):
-            np.matmul(table, root, out=product)
-            np.einsum("np,np->n", product, product, out=var[k])
+    @lazy
+    def _means(self):
+        """Centre and directions of the means."""
+        directions = self.mean[:, : self.n_features]
+        return pad(self.center[None], 1, FEATURE_TILE), pad(directions, 1, FEATURE_TILE)
+
+    @lazy
+    def _variances(self):
+        """Centres, factors and constants of the variances.
+
+        With U U' = Var[w] and b | w of slope s and variance u they are |U'(x - x0 + s)|^2 + u.
+        """
+        n_features = self.n_features
+        roots = self.root[:, :n_features, :n_features]
+        center, constants = np.tile(self.center, (self.n_sets, 1)), np.zeros(self.n_sets)
+        if self.intercept:
+            center -= np.linalg.solve(np.swapaxes(roots, 1, 2), self.root[:, -1, :-1, None])[..., 0]
+            constants = self.root[:, -1, -1] ** 2
+        return pad(center, 1, FEATURE_TILE), pad(np.swapaxes(roots, 1, 2), 2, FEATURE_TILE), constants
+
+    def moments(self, rows):
+        """Means and variances of the linear predictors of dense rows, two arrays of shape (K, N)."""
+        mean, var = np.empty((2, self.n_sets, rows.n_rows))
+        x, weights = rows.x, rows.weights
+        predictor_pass(
+            predictor_kernels(x, weights), x, weights, rows.block_width, *self._means, *self._variances, mean, var
+        )
+        if self.intercept:
+            mean += self.mean[:, -1:]
+        if rows.offset is not None:
+            mean += rows.offset
         return mean, var
+
+
+class SiteSums:
+    """Sums over rows of what their sites need, about the centre of a predictor."""
+
+    def __init__(self, predictor):
+        self.n_features, self.intercept = predictor.n_features, predictor.intercept
+        self.centers = pad(np.tile(predictor.center, (predictor.n_sets, 1)), 1, TABLE_TILE)
+        n_sets, columns = self.centers.shape
+        self.totals = np.zeros(n_sets)
+        self.slopes, self.count, self.first = np.zeros((n_sets, columns)), np.zeros(n_sets), np.zeros((n_sets, columns))
+        self.second = np.zeros((n_sets, columns, columns))
+
+    def add(self, rows, slope, curvature):
+        """Add weighted slopes and curvatures of dense rows, shape (K, N)."""
+        self.totals += slope.sum(axis=1)
+        sums = self.slopes, self.count, self.first, self.second
+        site_pass(site_kernels(), rows.x, slope, curvature, rows.block_width, self.centers, *sums)
+
+    def gradient(self):
+        """Sums of slope times a, shape (K, P)."""
+        slopes = self.slopes[:, : self.n_features]
+        return np.column_stack([slopes, self.totals]) if self.intercept else slopes
+
+    def gram(self):
+        """Sums of curvature times a a', shape (K, P, P)."""
+        n_features = self.n_features
+        mirror(self.second)
+        gram = np.empty((len(self.count), *[n_features + self.intercept] * 2))
+        gram[:, :n_features, :n_features] = self.second[:, :n_features, :n_features]
+        if self.intercept:
+            gram[:, :-1, -1] = gram[:, -1, :-1] = self.first[:, :n_features]
+            gram[:, -1, -1] = self.count
+        return gram
 
 
 @dataclass(frozen=True)
@@ -149,26 +213,19 @@ class Sites:
         return self + -1.0 * other.about(self.center)
 
 
-def linearised(rows, predictor, likelihood):
+def linearised(observations, predictor, likelihood):
     """Sites of rows at a predictor, and the weighted sum of their expected log-likelihoods (nats)."""
-    n_sets, n_parameters = predictor.mean.shape
-    gradient, gram = np.zeros((n_sets, n_parameters)), np.zeros((n_sets, n_parameters, n_parameters))
-    product = _threads.scratch("weighted gram", (n_parameters, n_parameters))
+    sums = SiteSums(predictor)
     value = constant = 0.0
-    for chunk, table in rows.tables(predictor.center, n_parameters):
-        mean, var = predictor.moments(table, chunk.offset)
-        f, slope, curvature = expected(likelihood, chunk.y, mean, var)
+    for rows in observations.dense():
+        mean, var = predictor.moments(rows)
+        f, slope, curvature = expected(likelihood, rows.y, mean, var)
         # Where log p is convex a row adds nothing to the precision: q stays proper, and its bound still holds.
-        curvature = chunk.weights * np.maximum(curvature, 0.0)
-        value += float(chunk.weights @ f)
+        curvature = rows.weights * np.maximum(curvature, 0.0)
+        value += float(rows.weights @ f)
         constant += 0.5 * float(np.vdot(curvature, var))
-        gradient += (chunk.weights * slope) @ table
-        scaled = _threads.scratch("projected", table.shape)
-        for k in range(n_sets):
-            np.multiply(table, np.sqrt(curvature[k])[:, None], out=scaled)
-            # One operand twice: numpy computes one triangle.
-            gram[k] += np.matmul(scaled.T, scaled, out=product)
-    return Sites(predictor.mean, gradient, gram, constant), value
+        sums.add(rows, rows.weights * slope, curvature)
+    return Sites(predictor.mean, sums.gradient(), sums.gram(), constant), value
 
 
 def expected(likelihood, y, mean, var):
@@ -177,3 +234,19 @@ def expected(likelihood, y, mean, var):
         return likelihood.expected(y, mean, var)
     value, slope, curvature = likelihood.expected(y, mean[0], var[0])
     return value, slope[None], curvature[None]
+
+
+def joint_moments(posterior):
+    """Mean and root of the covariance of (w, b), shapes (K, P) and (K, P, P)."""
+    q = posterior.weights
+    n_features = q.mean.shape[-1]
+    mean, root = np.reshape(q.mean, (-1, n_features)), np.reshape(q.root, (-1, n_features, n_features))
+    if "intercept" not in posterior:
+        return mean, root
+    b = posterior.intercept
+    slope = np.reshape(b.slope, mean.shape)
+    joint = np.zeros((len(mean), n_features + 1, n_features + 1))
+    joint[:, :-1, :-1] = root
+    joint[:, -1, :-1] = np.einsum("kij,ki->kj", root, slope)
+    joint[:, -1, -1] = 1.0 / np.sqrt(b.precision)
+    return np.column_stack([mean, np.reshape(b.mean, -1)]), joint
