@@ -5,26 +5,31 @@ rule converges faster than any power of its step.
 """
 
 import numpy as np
-from scipy.special import log_expit, logsumexp, ndtri, pdtr
+from scipy.special import log_expit, log_ndtr, logsumexp, ndtri, pdtr
 
 # Half-width of rules in deviations, and how much farther the growth of sigma(eta) may move the integrand.
 _REACH = 8.0
 _MOST_GROWTH = 30.0
-# Step in units of eta, or of deviations below one.
+# Step in units of eta, or of deviations below one; beyond the widest deviation none is taken.
 _STEP = 0.5
+_WIDEST = 60.0
 _BLOCK_VALUES = 2**18
 # Nats below its peak at which an integrand is cut off, and points in between.
 _DEPTH = 40.0
 _POINTS = 129
-_NEWTON_STEPS = 60
+_MODE_STEPS = 60
 _BRACKET_STEPS = 60
 _LARGEST_COUNT = 1e300
 
 
 def logit_of_mean(mean, var):
     """logit E[sigma(eta)] of rows, shape (N,): with all digits in both tails."""
-    out = np.empty(len(mean))
-    for rows, t, log_mass in _standard_rules(np.sqrt(var)):
+    # E[sigma(eta)] is the probability that eta exceeds a logistic variable, whose shape matters less and less.
+    scaled = mean / np.sqrt(var + np.pi**2 / 3.0)
+    out = log_ndtr(scaled) - log_ndtr(-scaled)
+    near = np.flatnonzero(var <= _WIDEST**2)
+    for chosen, t, log_mass in _standard_rules(np.sqrt(var[near])):
+        rows = near[chosen]
         eta = mean[rows, None] + np.sqrt(var[rows])[:, None] * t
         out[rows] = logsumexp(log_expit(eta) + log_mass, axis=1) - logsumexp(log_expit(-eta) + log_mass, axis=1)
     return out
@@ -66,25 +71,21 @@ def log_predictive(likelihood, y, mean, var):
 
 
 def _mode(likelihood, y, mean, var):
-    """Mode of p(y | eta) Normal(eta; m, v), by Newton's method within a bracket that it narrows."""
-
-    def slope(eta):
-        return likelihood.slope(y, eta) - (eta - mean) / var
-
+    """Mode of p(y | eta) Normal(eta; m, v): bisection, and a Newton step from each middle."""
     # The mode lies on the uphill side of m, no farther than v times the slope there.
     first = var * likelihood.slope(y, mean)
     low, high = mean + np.minimum(first, 0.0), mean + np.maximum(first, 0.0)
-    eta = mean + first / (1.0 + var * likelihood.curvature(y, mean))
-    for _ in range(_NEWTON_STEPS):
-        rise = slope(eta)
-        low, high = np.where(rise > 0.0, eta, low), np.where(rise > 0.0, high, eta)
-        step = rise / (1.0 / var + likelihood.curvature(y, eta))
-        new = eta + step
-        new = np.where((new < low) | (new > high), 0.5 * (low + high), new)
-        if (np.abs(new - eta) <= 1e-8 * np.sqrt(var)).all():
-            return new
-        eta = new
-    return eta
+    for _ in range(_MODE_STEPS):
+        middle = 0.5 * (low + high)
+        rise = likelihood.slope(y, middle) - (middle - mean) / var
+        low, high = np.where(rise > 0.0, middle, low), np.where(rise > 0.0, high, middle)
+        step = rise / (1.0 / var + likelihood.curvature(y, middle))
+        new = np.clip(middle + step, low, high)
+        rise = likelihood.slope(y, new) - (new - mean) / var
+        low, high = np.where(rise > 0.0, new, low), np.where(rise > 0.0, high, new)
+        if (np.minimum(high - low, np.abs(new - middle)) <= 1e-6 * np.sqrt(var)).all():
+            break
+    return new
 
 
 def _fallen(height, mode, peak, step):
