@@ -23,7 +23,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest --numprocesses auto tests/test_kernels.py tests/test_topic_kernels.py
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest --numprocesses auto tests/test_kernels.py tests/test_matrix_kernels.py tests/test_topic_kernels.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -32,6 +32,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks mixture $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks topics $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks linear $(if $(DATA),--data $(DATA))
 
 clean:
 	rm -rf $(VENV) build dist

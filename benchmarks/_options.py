@@ -21,7 +21,7 @@ class Options:
 
     def rows(self, n):
         """Number of rows to use where a full run has n."""
-        return max(n // 20, 2000) if self.quick else n
+        return min(n, max(n // 20, 2000)) if self.quick else n
 
     def repeats(self, n):
         """Number of repeats where a full run has n."""

@@ -2,7 +2,9 @@
 
 import gc
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+
+from threadpoolctl import threadpool_limits
 
 _REST = 0.2
 
@@ -52,3 +54,21 @@ def in_turns(turns, *, least=3, most=7, budget=3.0):
                 time.sleep(_REST)
                 taken[name].append(turn())
     return taken
+
+
+def one_blas_thread():
+    """Context in which BLAS has one thread."""
+    return threadpool_limits(1, user_api="blas")
+
+
+def fastest_blas(call, n_trials=1):
+    """Context in which BLAS has the number of threads, all or one, that suits a call best: the peer's best case.
+
+    Threads of BLAS wait for each other, so that where other programs want the cores too, or matrices are
+    small, one thread can be many times faster than all.
+    """
+    taken = {}
+    for limited in (nullcontext, one_blas_thread):
+        with limited():
+            taken[limited] = min(seconds(call) for _ in range(n_trials))
+    return min(taken, key=taken.get)

@@ -29,6 +29,12 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
     _doc_link_module = "skvi"
     _doc_link_template = _DOC_TEMPLATE
 
+    @classmethod
+    @functools.cache
+    def _get_param_names(cls):
+        # Reading a signature takes longer than a sweep over small data, and every fit validates its parameters.
+        return super()._get_param_names()
+
     def _validate_rows(self, X, *, reset):
         """Check X and return it as a real table, without a copy where it is one already."""
         X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])

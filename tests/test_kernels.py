@@ -12,13 +12,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import skvi.kernels
-from skvi.kernels import assignments, blocks, gaussian, moments, passes, simd, special
+from skvi.kernels import assignments, blocks, diagonal, gaussian, moments, passes, selection, simd, special
 from tests import reference
 from tests.reference import assignments as plain_assignments
 from tests.reference import blocks as plain_blocks
+from tests.reference import diagonal as plain_diagonal
 from tests.reference import gaussian as plain_gaussian
 from tests.reference import moments as plain_moments
 from tests.reference import passes as plain_passes
+from tests.reference import selection as plain_selection
 from tests.reference import special as plain_special
 
 FEATURES = [1, 2, 3, 4, 5, 16, 17, 33]
@@ -326,8 +328,20 @@ def make_problem(n_features, n_rows, distance=1.0, thin=False):
 
 def both(name, inputs, outputs):
     """Outputs of the kernel of that name, and of its twin."""
-    module, plain = (moments, plain_moments) if hasattr(moments, name) else (gaussian, plain_gaussian)
-    return written(getattr(module, name), inputs, outputs), written(getattr(plain, name), inputs, outputs)
+    kernel, twin = kernel_and_twin(name)
+    return written(kernel, inputs, outputs), written(twin, inputs, outputs)
+
+
+def kernel_and_twin(name):
+    """The kernel of that name, and its twin."""
+    pairs = (moments, plain_moments), (diagonal, plain_diagonal), (gaussian, plain_gaussian)
+    module, plain = next(pair for pair in pairs if hasattr(pair[1], name) and name in public_names(pair[0]))
+    return getattr(module, name), getattr(plain, name)
+
+
+def public_names(module):
+    """Names of the public kernels that stand in a module."""
+    return public_kernels(Path(module.__file__))
 
 
 @pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
@@ -338,6 +352,24 @@ def test_scores(name, n_features, n_rows):
     inputs = p.x, p.means, factors[name], p.constants
     (_, got), (_, expected) = both(name, inputs, [np.full_like(p.responsibilities, np.nan)])
     assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def shared_precisions(p):
+    """The first feature's precision for all features that are there."""
+    return np.where(p.precisions > 0.0, p.precisions[:, :1], 0.0)
+
+
+@pytest.mark.parametrize("distance", [1.0, 30.0, 1e6])
+@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
+@pytest.mark.parametrize("name", ["expanded_diagonal_scores", "spherical_scores"])
+def test_expanded_scores_keep_the_digits_of_what_matters(name, n_features, n_rows, distance):
+    p = make_problem(n_features, n_rows, distance)
+    p = p._replace(x=p.x + 1e5 * (p.x != 0.0), means=p.means + 1e5 * (p.means != 0.0))
+    precisions = shared_precisions(p) if name == "spherical_scores" else p.precisions
+    (_, got), (_, expected) = both(
+        name, (p.x, p.means, precisions[:, None], p.constants), [np.full_like(p.responsibilities, np.nan)]
+    )
+    assert_allclose(got, expected, rtol=1e-12, atol=4e-12)
 
 
 @pytest.mark.parametrize("distance", [0.0, 0.3, 3.0, 100.0])
@@ -411,6 +443,25 @@ def test_diagonal_moments_add(n_features, n_rows, thin):
         assert_allclose(one, other, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("distance", [30.0, 1e6])
+def test_diagonal_moments_keep_their_digits(distance):
+    p = make_problem(5, 300, distance)
+    kept = np.abs(p.table[:, None] - p.centers).max(axis=2).T < 100.0
+    outputs = [np.zeros(shape) for shape in [(N_COMPONENTS,), p.centers.shape, (N_COMPONENTS, 1, 8)]]
+    # One component after the other matters to all of its rows, and to no others.
+    for k in range(N_COMPONENTS):
+        rows = np.flatnonzero(kept[k])
+        inputs = p.x[:, rows], p.table[rows], p.responsibilities[:, rows] * (np.arange(N_COMPONENTS) == k)[:, None]
+        rest = -len(rows) % 32
+        inputs = [
+            np.pad(a, w)
+            for a, w in zip(inputs, (((0, 0), (0, rest)), ((0, rest), (0, 0)), ((0, 0), (0, rest))), strict=True)
+        ]
+        got, expected = both("diagonal_moments", (*map(np.ascontiguousarray, inputs), p.centers), outputs)
+        for one, other in zip(got[1:], expected[1:], strict=True):
+            assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
 @pytest.mark.parametrize("name", ["full_moments", "low_moments", "diagonal_moments"])
 def test_moments_of_rows_without_weight_change_nothing(name):
     p = make_problem(4, 33)
@@ -418,7 +469,7 @@ def test_moments_of_rows_without_weight_change_nothing(name):
     second = N_COMPONENTS, 1 if "diagonal" in name else columns, columns
     outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.centers.shape, second]]
     inputs = p.x, p.table, np.zeros_like(p.responsibilities), p.centers
-    got = written(getattr(moments, name), inputs, outputs)
+    got = written(kernel_and_twin(name)[0], inputs, outputs)
     for one, other in zip(got[1:], outputs, strict=True):
         assert_array_equal(one, other)
 
@@ -431,45 +482,20 @@ def test_mirror(depth):
     assert_array_equal(np.tril(got), np.tril(second))
 
 
-@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
-def test_project(n_features, n_rows):
-    p = make_problem(n_features, n_rows)
-    (_, got), (_, expected) = both("project", (p.x, p.means[0], p.precisions[0]), [np.full_like(p.weights, np.nan)])
-    assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("width", [32, 64, 320])
-def test_project_gives_equal_rows_equal_bits(width):
-    rng = np.random.default_rng(width)
-    center, direction, row = rng.normal(size=(3, 20))
-    out = np.empty(width)
-    gaussian.project(np.repeat(row[:, None], width, axis=1), center, direction, out)
-    assert_array_equal(out, out[0])
-    among_others = rng.normal(size=(20, width + 32))
-    among_others[:, [3, width + 7]] = row[:, None]
-    wide = np.empty(width + 32)
-    gaussian.project(among_others, center, direction, wide)
-    assert wide[3] == wide[width + 7] == out[0]
-
-
-@pytest.mark.parametrize(("n_features", "n_rows"), SHAPES)
-def test_label_sums(n_features, n_rows):
-    p = make_problem(n_features, n_rows)
-    labels = np.random.default_rng(1).integers(N_COMPONENTS, size=p.x.shape[1])
-    outputs = [np.ones(N_COMPONENTS), np.ones((N_COMPONENTS, p.table.shape[1]))]
-    got, expected = both("label_sums", (p.table, p.weights, labels), outputs)
-    for one, other in zip(got[1:], expected[1:], strict=True):
-        assert_allclose(one, other, rtol=1e-12, atol=1e-12)
-
-
 # Passes
 
+FACTORS = {
+    "tied_scores": lambda p: p.factors[:1],
+    "expanded_diagonal_scores": lambda p: p.precisions[:, None],
+    "spherical_scores": lambda p: np.repeat(p.precisions[:, :1, None], p.x.shape[0], axis=2),
+}
 PASSES = {
     "full, few features": (4, "full_scores", "low_moments"),
     "full": (5, "full_scores", "full_moments"),
     "full, many features": (17, "screened_full_scores", "full_moments"),
     "tied": (5, "tied_scores", "full_moments"),
-    "diagonal": (5, "diagonal_scores", "diagonal_moments"),
+    "diagonal": (5, "expanded_diagonal_scores", "diagonal_moments"),
+    "spherical": (5, "spherical_scores", "diagonal_moments"),
 }
 
 
@@ -479,17 +505,49 @@ PASSES = {
 def test_soft_pass(n_features, score, gather, layout, n_rows):
     p = make_problem(n_features, n_rows)
     rows, weights = LAYOUTS[layout](p.table[:n_rows, :n_features]), p.weights[:n_rows]
-    factors = {"tied_scores": p.factors[:1], "diagonal_scores": p.precisions[:, None]}.get(score, p.factors)
+    factors = FACTORS.get(score, lambda p: p.factors)(p)
     depth, columns = p.x.shape[0], p.table.shape[1]
     seconds = (1 if score == "tied_scores" else N_COMPONENTS, 1 if "diagonal" in gather else columns, columns)
     outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.centers.shape, seconds]]
     parameters = p.means[:, :depth], factors, p.constants, p.centers
-    kernels = passes.soft_kernels(getattr(gaussian, score), getattr(moments, gather), rows, weights)
+    (score_kernel, score_twin), (gather_kernel, gather_twin) = kernel_and_twin(score), kernel_and_twin(gather)
+    kernels = passes.soft_kernels(score_kernel, gather_kernel, rows, weights)
     table = 0 if gather == "low_moments" else columns
     got = written(passes.soft_pass, (kernels, rows, weights, 96, table, *parameters), outputs)
-    twins = None, getattr(plain_gaussian, score), None, getattr(plain_moments, gather)
+    twins = None, score_twin, None, gather_twin
     expected = written(plain_passes.soft_pass, (twins, rows, weights, 96, columns, *parameters), outputs)
     if seconds[1] > 1:
         got[3], expected[3] = np.tril(got[3]), np.tril(expected[3])
     for one, other in zip(got, expected, strict=True):
         assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
+# Selection of coefficients
+
+
+def selection_problem(n_rows, n_features):
+    rng = np.random.default_rng(n_features)
+    x, y = rng.standard_normal((n_rows, n_features)), rng.standard_normal(n_rows)
+    state = {"slab_mean": rng.standard_normal(n_features), "inclusion": rng.random(n_features)}
+    common = {"noise": 1.3, "precision": 0.7 + 1.3 * (x**2).sum(axis=0), "log_odds": -0.4}
+    return x, y, rng.permutation(n_features), state, common
+
+
+@pytest.mark.parametrize(("n_rows", "n_features"), [(20, 1), (30, 7), (5, 12)])
+def test_selection_is_its_twins(n_rows, n_features):
+    x, y, order, state, common = selection_problem(n_rows, n_features)
+    means = state["inclusion"] * state["slab_mean"]
+    by_gram = {"order": order, "gram": x.T @ x, "cross": x.T @ y, **common}
+    by_rows = {"order": order, "columns": np.ascontiguousarray(x.T), "squares": (x**2).sum(axis=0), **common}
+    for name, given, left in [
+        ("select_by_gram", by_gram, {"fitted": x.T @ (x @ means)}),
+        ("select_by_rows", by_rows, {"residual": y - x @ means}),
+    ]:
+        results = []
+        for module in (selection, plain_selection):
+            arguments = {**given, **{key: value.copy() for key, value in (state | left).items()}}
+            function = getattr(module, name)
+            function(*[arguments[key] for key in parameters(function)])
+            results.append(arguments)
+        for key in [*state, *left]:
+            assert_allclose(results[0][key], results[1][key], atol=1e-10)

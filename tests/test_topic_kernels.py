@@ -10,8 +10,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import psi
 
+from skvi.kernels import documents as inference
 from skvi.kernels import simd, special, topics
 from skvi.kernels.blocks import padded
+from skvi.kernels.document_steps import PADDING
+from tests.reference import documents as plain_inference
 from tests.reference import special as plain_special
 from tests.reference import topics as plain_topics
 
@@ -175,6 +178,17 @@ def test_totals_are_the_sums_of_their_own_vectors():
         assert_allclose([apply_total(row[None]) for row in x], x.sum(axis=1), rtol=1e-14)
 
 
+@numba.njit
+def apply_highest(x):
+    return simd.highest(simd.load(x, 0, 0))
+
+
+def test_highest_is_the_largest_lane():
+    for lane in range(8):
+        assert apply_highest(np.where(np.arange(8) == lane, 2.0, -np.arange(8.0))[None]) == 2.0
+    assert apply_highest(np.full((1, 8), -np.inf)) == -np.inf
+
+
 def test_totals_keep_infinity_and_nan_in_their_lane():
     x = np.ones((8, 8))
     x[2, 5], x[6, 0] = np.inf, np.nan
@@ -233,7 +247,7 @@ def word_concentrations(n_topics, low=-1.0, high=2.0, n_words=N_WORDS):
 
 
 def padded_alpha(n_topics, low, high):
-    alpha = np.full(padded(n_topics, simd.LANES), topics.PADDING)
+    alpha = np.full(padded(n_topics, simd.LANES), PADDING)
     alpha[:n_topics] = 10.0 ** np.random.default_rng(n_topics).uniform(low, high, size=n_topics)
     return alpha
 
@@ -285,7 +299,7 @@ def test_infer_documents(n_topics, fresh, max_steps):
     gamma = None if fresh else alpha * np.random.default_rng(0).gamma(2.0, 3.0, size=(len(LENGTHS), 1))
     got, twin = (
         infer(kernels, documents, messages, alpha, n_topics, fresh, max_steps, gamma=gamma)
-        for kernels in (topics, plain_topics)
+        for kernels in (inference, plain_inference)
     )
     assert_same_posteriors(got, twin, documents.indptr)
 
@@ -297,7 +311,7 @@ def test_infer_documents_takes_any_matrix(dtype, index_dtype, first):
     documents = make_documents(LENGTHS[:6], dtype, index_dtype, first)
     messages, _ = expected(plain_topics, word_concentrations(3))
     alpha = padded_alpha(3, -1.0, 0.0)
-    got, twin = (infer(kernels, documents, messages, alpha, 3, max_steps=4) for kernels in (topics, plain_topics))
+    got, twin = (infer(kernels, documents, messages, alpha, 3, max_steps=4) for kernels in (inference, plain_inference))
     assert_same_posteriors(got, twin, documents.indptr)
 
 
@@ -308,7 +322,9 @@ def test_infer_documents_of_extreme_priors(n_topics, documents, words):
     messages, _ = expected(plain_topics, word_concentrations(n_topics, *words))
     alpha = padded_alpha(n_topics, *documents)
     corpus = make_documents()
-    got, twin = (infer(kernels, corpus, messages, alpha, n_topics, max_steps=5) for kernels in (topics, plain_topics))
+    got, twin = (
+        infer(kernels, corpus, messages, alpha, n_topics, max_steps=5) for kernels in (inference, plain_inference)
+    )
     assert np.isfinite(got.bounds).all()
     assert_same_posteriors(got, twin, corpus.indptr, rtol=1e-7)
 
@@ -321,11 +337,11 @@ def test_infer_documents_stops_where_documents_have_settled(n_topics):
     for tol in (1e-1, 1e-6):
         got, twin = (
             infer(kernels, documents, messages, alpha, n_topics, max_steps=1000, tol=tol)
-            for kernels in (topics, plain_topics)
+            for kernels in (inference, plain_inference)
         )
         assert_same_posteriors(got, twin, documents.indptr)
     # More steps of settled documents change little; nor does one more step of few.
-    again = infer(topics, documents, messages, alpha, n_topics, False, 1, gamma=got.gamma)
+    again = infer(inference, documents, messages, alpha, n_topics, False, 1, gamma=got.gamma)
     assert (np.abs(again.gamma - got.gamma).sum(axis=1) < 1e-6 * n_topics).all()
 
 
@@ -333,35 +349,68 @@ def test_infer_documents_stops_where_documents_have_settled(n_topics):
 def test_empty_documents_keep_the_prior(n_topics):
     messages, _ = expected(topics, word_concentrations(n_topics))
     alpha = padded_alpha(n_topics, -8.0, 8.0)
-    inferred = infer(topics, make_documents([0, 0]), messages, alpha, n_topics, max_steps=3)
+    inferred = infer(inference, make_documents([0, 0]), messages, alpha, n_topics, max_steps=3)
     assert_array_equal(inferred.gamma, [alpha, alpha])
     assert_allclose(inferred.bounds, 0.0, atol=1e-14 * np.abs(alpha * np.log(alpha)).sum())
 
 
 def test_no_documents_are_no_work():
     messages, _ = expected(topics, word_concentrations(3))
-    assert infer(topics, make_documents([]), messages, padded_alpha(3, -1.0, 1.0), 3).gamma.shape == (0, 8)
+    assert infer(inference, make_documents([]), messages, padded_alpha(3, -1.0, 1.0), 3).gamma.shape == (0, 8)
 
 
 def test_documents_do_not_depend_on_their_neighbours():
     documents = make_documents(first=5)
     messages, _ = expected(topics, word_concentrations(9))
     alpha = padded_alpha(9, -1.0, 0.0)
-    whole = infer(topics, documents, messages, alpha, 9, max_steps=20, tol=1e-3)
+    whole = infer(inference, documents, messages, alpha, 9, max_steps=20, tol=1e-3)
     for d, (start, stop) in enumerate(pairwise(documents.indptr - documents.indptr[0])):
-        alone = infer(topics, documents.slice(d, d + 1), messages, alpha, 9, max_steps=20, tol=1e-3)
+        alone = infer(inference, documents.slice(d, d + 1), messages, alpha, 9, max_steps=20, tol=1e-3)
         for name in ("gamma", "theta", "bounds", "logs"):
             assert_array_equal(getattr(alone, name)[0], getattr(whole, name)[d])
         assert_array_equal(alone.ratios, whole.ratios[start:stop])
 
 
-def test_bounds_of_documents_rise_with_every_step():
+def sparse_topics(n_topics):
+    """Words that most topics do not have, and documents of few topics."""
+    messages, _ = expected(plain_topics, word_concentrations(n_topics, -4.0, 1.0))
+    return messages, padded_alpha(n_topics, -2.0, -1.0)
+
+
+def test_bounds_of_documents_that_go_on_rise_with_every_step():
+    documents = make_documents()
+    messages, alpha = sparse_topics(50)
+    gamma = infer(inference, documents, messages, alpha, 50, max_steps=2).gamma
+    bounds = [infer(inference, documents, messages, alpha, 50, False, n, gamma=gamma).bounds for n in range(12)]
+    assert (np.diff(bounds, axis=0) >= -1e-11 * np.abs(bounds[0])).all()
+    assert (bounds[-1] > bounds[0] + 1e-6).any()
+
+
+@pytest.mark.parametrize("n_topics", [9, 50])
+def test_topics_that_are_left_out_change_nothing(n_topics, monkeypatch):
+    documents = make_documents()
+    messages, alpha = sparse_topics(n_topics)
+    gamma = infer(plain_inference, documents, messages, alpha, n_topics, max_steps=3).gamma
+    settings = documents, messages, alpha, n_topics, False, 30
+    got, few = (infer(kernels, *settings, gamma=gamma) for kernels in (inference, plain_inference))
+    assert_same_posteriors(got, few, documents.indptr)
+    monkeypatch.setattr(plain_inference, "LEAST_SHARE", 0.0)
+    whole = infer(plain_inference, *settings, gamma=gamma)
+    assert (np.abs(got.gamma - whole.gamma).max(axis=1) <= 1e-7 * whole.gamma.sum(axis=1)).all()
+    assert_allclose(got.bounds, whole.bounds, rtol=1e-9, atol=1e-12)
+    # The middle one of thirty words or so has a few topics of many.
+    assert n_topics == 9 or 0.5 < (got.gamma <= alpha * (1.0 + 1e-9))[5, :n_topics].mean() < 1.0
+
+
+def test_fresh_documents_settle_where_plain_steps_stay():
     documents = make_documents()
     messages, _ = expected(topics, word_concentrations(9))
     alpha = padded_alpha(9, -1.0, 0.0)
-    bounds = [infer(topics, documents, messages, alpha, 9, max_steps=steps).bounds for steps in range(12)]
-    assert (np.diff(bounds, axis=0) >= -1e-12 * np.abs(bounds[0])).all()
-    assert (bounds[-1] > bounds[0] + 1e-6).any()
+    settled = dict(max_steps=1000, tol=1e-8)
+    fresh = infer(inference, documents, messages, alpha, 9, **settled)
+    again = infer(inference, documents, messages, alpha, 9, False, gamma=fresh.gamma, **settled)
+    assert_allclose(again.gamma, fresh.gamma, rtol=1e-5)
+    assert_allclose(again.bounds, fresh.bounds, rtol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [(-8.0, -7.0), (-1.0, 2.0), (-8.0, 8.0), (7.0, 8.0)])
@@ -424,7 +473,7 @@ def test_factors_of_documents_make_their_responsibilities(n_topics):
     """A document's words, summed over the corpus, are its counts: no count is lost on the way to the topics."""
     documents = make_documents(LENGTHS[:9])
     messages, _ = expected(topics, word_concentrations(n_topics))
-    inferred = infer(topics, documents, messages, padded_alpha(n_topics, -1.0, 0.0), n_topics, max_steps=20)
+    inferred = infer(inference, documents, messages, padded_alpha(n_topics, -1.0, 0.0), n_topics, max_steps=20)
     statistics = np.zeros_like(messages.words)
     weights = np.arange(9.0)
     topics.add_words(documents.indices, documents.indptr, weights, inferred.theta, inferred.ratios, 0, statistics)
@@ -432,3 +481,23 @@ def test_factors_of_documents_make_their_responsibilities(n_topics):
     counts = np.repeat(weights, LENGTHS[:9]) * documents.data
     assert_allclose(statistics.sum(axis=1), np.bincount(documents.indices, counts, N_WORDS), rtol=1e-12)
     assert_array_equal(statistics[:, n_topics:], 0.0)
+
+
+@pytest.mark.parametrize("n_topics", TOPICS)
+def test_updates_of_words(n_topics):
+    rng = np.random.default_rng(0)
+    concentration = word_concentrations(n_topics)
+    statistics, start = rng.uniform(size=(2, N_WORDS, padded(n_topics, simd.LANES)))
+    for prior in (rng.uniform(size=concentration.shape), np.broadcast_to(0.1, concentration.shape)):
+        got, twin = np.full((2, *concentration.shape), np.nan)
+        topics.add_prior(prior, statistics, got)
+        plain_topics.add_prior(prior, statistics, twin)
+        assert_array_equal(got, twin)
+        topics.blend_words(concentration, prior, statistics, 0.3, got)
+        plain_topics.blend_words(concentration, prior, statistics, 0.3, twin)
+        assert_allclose(got, twin, rtol=1e-15)
+    got, twin = start.copy(), start.copy()
+    topics.leap_words(statistics, 1.8, 0.5, got)
+    plain_topics.leap_words(statistics, 1.8, 0.5, twin)
+    assert_allclose(got, twin, rtol=1e-14, atol=1e-15)
+    assert (got == 0.5 * statistics).any()

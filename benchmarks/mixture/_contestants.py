@@ -4,13 +4,11 @@ To add a peer, write a class with `start`, `turn` and `means` and enter it in SW
 turns; the tables compare OURS with PEER.
 """
 
-from contextlib import nullcontext
 from statistics import median
 
 from sklearn.mixture import BayesianGaussianMixture
-from threadpoolctl import threadpool_limits
 
-from benchmarks._timing import seconds
+from benchmarks._timing import fastest_blas, seconds
 from skvi import _threads
 from skvi.engine.loop import Restart
 from skvi.engine.monitor import Monitor
@@ -24,23 +22,6 @@ _TINY = 1e-12
 _REPEATS = 3
 # Sweeps before the first turn: of skvi the first compiles, of the peer they try numbers of threads.
 _AHEAD = 2
-
-
-def _one_blas_thread():
-    return threadpool_limits(1, user_api="blas")
-
-
-def fastest_blas(call, n_trials=1):
-    """Context in which BLAS has the number of threads, all or one, that suits a call best: the peer's best case.
-
-    Threads of BLAS wait for each other, so that where other programs want the cores too, or matrices are
-    small, one thread can be many times faster than all.
-    """
-    taken = {}
-    for limited in (nullcontext, _one_blas_thread):
-        with limited():
-            taken[limited] = min(seconds(call) for _ in range(n_trials))
-    return min(taken, key=taken.get)
 
 
 class _Prepared(Exception):

@@ -12,7 +12,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks._tables import met, print_table
-from benchmarks.mixture._contestants import FITS, OURS, PEER, fastest_blas
+from benchmarks._timing import fastest_blas
+from benchmarks.mixture._contestants import FITS, OURS, PEER
 from benchmarks.mixture._data import clusters
 from skvi.families import Dirichlet, Joint, NormalWishart, StickBreaking
 

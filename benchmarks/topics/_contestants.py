@@ -11,10 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import psi
 from sklearn.decomposition import LatentDirichletAllocation
-from threadpoolctl import threadpool_limits
 
 from benchmarks._machine import n_cores
-from benchmarks._timing import in_turns, seconds
+from benchmarks._timing import in_turns, one_blas_thread, seconds
 from skvi import MeanFieldTopicModel
 
 OURS = "skvi"
@@ -49,10 +48,6 @@ def warm_up(X, **settings):
         make(**{"max_iter": 1, **settings}).fit(X[:_AHEAD_DOCUMENTS])
 
 
-def _one_blas_thread():
-    return threadpool_limits(1, user_api="blas")
-
-
 class Way(NamedTuple):
     """A way to call scikit-learn: a number of processes, and a context that sets BLAS's threads."""
 
@@ -70,7 +65,7 @@ def fastest_way(call):
 
     Processes cost more than they gain where there is little to do, and so do threads of BLAS.
     """
-    ways = [Way(1, _one_blas_thread), Way(1, nullcontext), Way(n_cores(), nullcontext)]
+    ways = [Way(1, one_blas_thread), Way(1, nullcontext), Way(n_cores(), nullcontext)]
     turns = {way: lambda w=way: w.seconds(lambda: call(w.n_jobs)) for way in ways}
     taken = in_turns(turns, least=_TRIALS, most=_TRIALS)
     return min(ways, key=lambda way: min(taken[way]))

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvi.base import check_count
 from skvi.decomposition._topic_tables import coherence, mean_log_probability, split_tokens, top_words_table
+from skvi.models.topics import TopicModel
 
 _LARGEST_LOG = 709.0
 
@@ -21,7 +22,7 @@ class TopicReports:
 
     def perplexity(self, X):
         """Return exp(- bound per word) of documents under the topics as they are: less is better."""
-        X, _, bounds = self._infer(X)
+        X, bounds = self._infer(X, TopicModel.bounds)
         return perplexity_of(bounds.sum(), X.sum())
 
     def document_completion(self, X, random_state=None):

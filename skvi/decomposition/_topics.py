@@ -318,18 +318,16 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
         check_is_fitted(self)
         return np.exp(self.posterior_.topics.expected_log)
 
-    def _infer(self, X):
-        """Posteriors of documents from their deterministic start: concentrations and bounds (nats)."""
+    def _infer(self, X, what):
+        """What a method of the model says of each document, from its deterministic start; and X, checked."""
         check_is_fitted(self)
         X, documents = self._validate_documents(X, reset=False)
         model = self._model()
         with _threads.single_threaded_blas():
             n_jobs = self._n_threads()
             messages = model.messages(self.posterior_, self.prior_, n_jobs)
-            tasks = [lambda b=block: model.infer(b, messages) for block in model.blocks(documents)]
-            inferred = _threads.run(tasks, n_jobs)
-        gamma = np.concatenate([part.gamma[:, : self.n_components] for part in inferred])
-        return X, gamma, np.concatenate([part.bounds for part in inferred])
+            tasks = [lambda b=block: what(model, b, messages) for block in model.blocks_to_infer(documents)]
+            return X, np.concatenate(_threads.run(tasks, n_jobs))
 
     def transform(self, X, *, normalize=True):
         """Return each document's expected proportions of topics, shape (n_samples, n_components); rows sum to one.
@@ -342,7 +340,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         normalize : bool, default=True
         """
-        X, gamma, _ = self._infer(X)
+        X, gamma = self._infer(X, TopicModel.concentrations)
         if normalize:
             gamma /= gamma.sum(axis=1, keepdims=True)
         return gamma.astype(X.dtype, copy=False)
@@ -364,7 +362,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
         y : ignored
         sample_weight : array-like of shape (n_samples,), default=None
         """
-        X, _, bounds = self._infer(X)
+        X, bounds = self._infer(X, TopicModel.bounds)
         return float(np.average(bounds, weights=self._validate_weights(sample_weight, X)))
 
     def score_samples(self, X):
@@ -372,7 +370,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
 
         The log predictive density of a document has no closed form; this bounds it from below, and `score` is the mean.
         """
-        return self._infer(X)[2]
+        return self._infer(X, TopicModel.bounds)[1]
 
     @property
     def _n_features_out(self):

@@ -49,7 +49,7 @@ class Restart:
 
 @dataclass
 class Result:
-    """What a fit leaves behind: the best restart, and the final bounds of all before sorting."""
+    """What a fit leaves behind: the best restart, and the final bounds of all."""
 
     best: Restart
     bounds: list
@@ -94,7 +94,7 @@ def run(schedule, restarts, *, max_iter, sort=True, observer=None):
     n_iters = [len(restart.monitor.bounds) for restart in restarts]
     schedule.finish(restarts)
     best = max(restarts, key=lambda restart: restart.bound)
-    bounds = [restart.bound for restart in restarts]
     schedule.settle(best, sort)
+    bounds = [restart.bound for restart in restarts]
     best.monitor.close(best.bound)
     return Result(best, bounds, n_iters[restarts.index(best)], best.monitor.converged, stopped)

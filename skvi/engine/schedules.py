@@ -129,8 +129,9 @@ class Schedule:
             restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior, self.n_jobs)
 
     def finish(self, restarts):
-        """End with a local step at the final posterior."""
-        self.refresh(restarts)
+        """End with a local step at the final posteriors, to tell which is best; a lone one may be about to settle."""
+        if len(restarts) > 1 or not self.model.iterative:
+            self.refresh(restarts)
 
     def settle(self, restart, sort):
         """Sort the components by mass where asked for; end with the local step of the final posterior."""
@@ -364,10 +365,9 @@ class Online(_MiniBatches):
             scaled = self.whole(summary)
             restart.summary = scaled
             restart.bound = self.model.bound(restart.prior, scaled, restart.posterior, self.n_jobs)
-            target = self.model.global_step(restart.prior, scaled, restart.posterior)
             restart.steps += 1
             rate = (restart.steps + self.offset) ** -self.decay
-            restart.posterior = self.model.blended(restart.prior, restart.posterior, target, rate)
+            restart.posterior = self.model.step_towards(restart.posterior, restart.prior, scaled, rate)
             if restart.steps > self.model.settling_sweeps:
                 restart.prior = self.model.learned(restart.prior, scaled, restart.posterior, rate)
 

@@ -5,7 +5,7 @@ from functools import reduce
 from operator import add
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Summary:
     """What a local step says of its rows. Summaries of disjoint rows add up.
 

@@ -128,8 +128,9 @@ class Family:
         return {name: vars(self)[name] for name in self._fields()}
 
     def __repr__(self):
-        fields = ", ".join(f"{name}={np.shape(vars(self)[name])}" for name in self._fields())
-        return f"{type(self).__name__}({fields})"
+        values = {name: vars(self)[name] for name in self._fields()}
+        shapes = [f"{name}={np.shape(v)}" for name, v in values.items() if isinstance(v, np.ndarray | float)]
+        return f"{type(self).__name__}({', '.join(shapes)})"
 
 
 def tail_probabilities(level):

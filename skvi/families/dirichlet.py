@@ -55,15 +55,19 @@ class Dirichlet(Family):
         return self._log_normalizer
 
     @lazy
+    def mass(self):
+        """Sum of the concentrations, shape (...)."""
+        return self.concentration.sum(-1)
+
+    @lazy
     def expected_log(self):
         """E[log theta], shape (..., n_components)."""
-        a = self.concentration
-        return psi(a) - psi(a.sum(-1, keepdims=True))
+        return psi(self.concentration) - psi(self.mass[..., None])
 
     def remember(self, expected_log, sum_log_gamma):
         """Take E[log theta] and the sum of log Gamma of the concentrations from who has them already."""
         self.expected_log = expected_log
-        self._log_normalizer = float(sum_log_gamma - gammaln(self.concentration.sum(-1)).sum())
+        self._log_normalizer = float(sum_log_gamma - gammaln(self.mass).sum())
 
     def expectations(self, origin=None):
         return (self.expected_log,)

@@ -15,9 +15,13 @@ spherical  (K,)                lambda_k I
 
 import numpy as np
 
+from skvi.kernels.matrices import add_cross_products
+
 
 class Form:
-    """How second moments are kept; the instances below are the only ones. Each has `cross` and `square`.
+    """How second moments are kept; the instances below are the only ones.
+
+    Each has `plus_cross` and `plus_square`.
 
     Attributes
     ----------
@@ -38,14 +42,15 @@ class Form:
 class Full(Form):
     """One symmetric matrix per component."""
 
-    def cross(self, a, b):
-        """a b' + b a' per component."""
-        product = a[:, :, None] * b[:, None, :]
-        return product + np.swapaxes(product, 1, 2)
+    def plus_cross(self, second, a, b):
+        """Add a b' + b a' per component."""
+        out = np.empty(second.shape)
+        add_cross_products(second, a, b, out)
+        return out
 
-    def square(self, weight, d):
-        """Weight d d' per component."""
-        return (weight[:, None] * d)[:, :, None] * d[:, None, :]
+    def plus_square(self, second, weight, d):
+        """Add weight d d' per component."""
+        return self.plus_cross(second, (0.5 * weight)[:, None] * d, d)
 
 
 class Tied(Form):
@@ -53,14 +58,14 @@ class Tied(Form):
 
     shared = True
 
-    def cross(self, a, b):
-        """Sum over components of a b' + b a'."""
+    def plus_cross(self, second, a, b):
+        """Add the sum over components of a b' + b a'."""
         product = a.T @ b
-        return product + product.T
+        return second + product + product.T
 
-    def square(self, weight, d):
-        """Sum over components of weight d d'."""
-        return (weight[:, None] * d).T @ d
+    def plus_square(self, second, weight, d):
+        """Add the sum over components of weight d d'."""
+        return second + (weight[:, None] * d).T @ d
 
     def permuted(self, second, order):
         return second
@@ -69,25 +74,25 @@ class Tied(Form):
 class Diagonal(Form):
     """One value per component and feature."""
 
-    def cross(self, a, b):
-        """2 a b per feature."""
-        return 2.0 * a * b
+    def plus_cross(self, second, a, b):
+        """Add 2 a b per feature."""
+        return second + 2.0 * a * b
 
-    def square(self, weight, d):
-        """Weight d^2 per feature."""
-        return weight[:, None] * d * d
+    def plus_square(self, second, weight, d):
+        """Add weight d^2 per feature."""
+        return second + weight[:, None] * d * d
 
 
 class Spherical(Form):
     """One value per component: the sum over features."""
 
-    def cross(self, a, b):
-        """2 a' b per component."""
-        return 2.0 * np.einsum("kd,kd->k", a, b)
+    def plus_cross(self, second, a, b):
+        """Add 2 a' b per component."""
+        return second + 2.0 * np.einsum("kd,kd->k", a, b)
 
-    def square(self, weight, d):
-        """Weight |d|^2 per component."""
-        return weight * np.einsum("kd,kd->k", d, d)
+    def plus_square(self, second, weight, d):
+        """Add weight |d|^2 per component."""
+        return second + weight * np.einsum("kd,kd->k", d, d)
 
 
 FULL, TIED, DIAGONAL, SPHERICAL = Full(), Tied(), Diagonal(), Spherical()

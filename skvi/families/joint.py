@@ -37,6 +37,10 @@ class Joint:
     def __len__(self):
         return len(self._factors)
 
+    def get(self, name):
+        """The factor of a name, or None."""
+        return self._factors.get(name)
+
     def keys(self):
         """Names of the factors."""
         return self._factors.keys()

@@ -22,25 +22,34 @@ class LinearNormal(Normal):
         What the data say, for T outputs.
     single : bool
         Whether there is one output without an axis of its own.
+    frozen : ndarray of shape (S, D), bool, or None
+        Coefficients that are independent of all others and have mean zero.
     """
 
-    def __init__(self, shrinkage, scale, design, single):
+    def __init__(self, shrinkage, scale, design, single, frozen=None):
         self.shrinkage = shrinkage
         self.scale = scale
         self.design = design
         self.single = single
+        self.frozen = frozen
+
+    @property
+    def n_outputs(self):
+        """Number of outputs, T."""
+        return self.design.n_outputs
 
     @lazy
     def systems(self):
         """One linear system for each row of `shrinkage`."""
         outputs = [slice(t, t + 1) for t in range(len(self.scale))] if len(self.scale) > 1 else [slice(None)]
-        parts = zip(self.shrinkage, self.scale, outputs, strict=True)
-        return [self.design.system(r, float(a), t) for r, a, t in parts]
+        frozen = [None] * len(self.scale) if self.frozen is None else self.frozen
+        parts = zip(self.shrinkage, self.scale, outputs, frozen, strict=True)
+        return [self.design.system(r, float(a), t, f) for r, a, t, f in parts]
 
     def _spread(self, name):
         """A property of all systems, one row for each output."""
         rows = np.stack([getattr(one, name) for one in self.systems])
-        return self._shaped(np.broadcast_to(rows, (self.design.n_outputs, *rows.shape[1:])))
+        return self._shaped(np.broadcast_to(rows, (self.n_outputs, *rows.shape[1:])))
 
     def _shaped(self, array, axis=0):
         return array.squeeze(axis) if self.single else array
@@ -65,6 +74,9 @@ class LinearNormal(Normal):
         """Precision matrices, shape (D, D) or (T, D, D)."""
         diagonal = self.shrinkage[:, :, None] * np.eye(self.shrinkage.shape[1])
         precision = diagonal + self.scale[:, None, None] * self.design.gram
+        if self.frozen is not None:
+            apart = (self.frozen[:, :, None] | self.frozen[:, None, :]) & ~np.eye(self.frozen.shape[1], dtype=bool)
+            precision[apart] = 0.0
         return self._shaped(np.broadcast_to(precision, (self.design.n_outputs, *precision.shape[1:])))
 
     @property
@@ -75,7 +87,7 @@ class LinearNormal(Normal):
     def quadratic(self, x):
         """Variance of x'w for each row of a table, shape (N,) or (T, N)."""
         rows = np.stack([one.quadratic(x) for one in self.systems])
-        return self._shaped(np.broadcast_to(rows, (self.design.n_outputs, len(x))))
+        return self._shaped(np.broadcast_to(rows, (self.n_outputs, len(x))))
 
     @property
     def proper(self):
@@ -100,31 +112,31 @@ class IndependentNormal(Family):
         self.mean, self.precision = np.broadcast_arrays(mean, precision)
 
     def natural(self, origin=None):
-        return self.precision * (self.mean - (0.0 if origin is None else origin)), self.precision
+        return self.precision * self.mean, self.precision
 
     def from_natural(self, natural, origin=None):
-        pull, precision = natural
-        return IndependentNormal((0.0 if origin is None else origin) + pull / precision, precision)
-
-    @property
-    def origin(self):
-        return self.mean
+        return IndependentNormal(natural[0] / natural[1], natural[1])
 
     @property
     def proper(self):
         return bool((self.precision > 0.0).all())
 
     def sufficient_statistics(self, value, origin=None):
-        offset = value - (0.0 if origin is None else origin)
-        return offset, -0.5 * offset**2
+        return value, -0.5 * value**2
 
     def log_normalizer(self, origin=None):
-        offset = self.mean - (0.0 if origin is None else origin)
-        return float(0.5 * (np.log(2.0 * np.pi / self.precision) + self.precision * offset**2).sum())
+        return float(0.5 * (np.log(2.0 * np.pi / self.precision) + self.precision * self.mean**2).sum())
 
     def expectations(self, origin=None):
-        offset = self.mean - (0.0 if origin is None else origin)
-        return offset, -0.5 * (self.var + offset**2)
+        return self.mean, -0.5 * (self.var + self.mean**2)
+
+    def kl(self, other):
+        if not isinstance(other, IndependentNormal):
+            raise TypeError(f"kl of a {type(self).__name__} from a {type(other).__name__}: give one of the same family")
+        # About the mean: about zero the digits of means far from it would be lost.
+        ratio = other.precision / self.precision
+        squares = other.precision * (self.mean - other.mean) ** 2
+        return float(0.5 * (squares + ratio - 1.0 - np.log(ratio)).sum())
 
     @property
     def var(self):
@@ -143,6 +155,25 @@ class IndependentNormal(Family):
         if not isinstance(q, LinearNormal):
             return q.kl(self)
         return _divergence(q, self.precision, np.log(self.precision), self.mean)
+
+
+class Intercept(IndependentNormal):
+    """The value of a linear model at a point of its features.
+
+    Parameters
+    ----------
+    mean, precision : ndarray of equal shapes
+    center : ndarray of shape (D,)
+        The point.
+    """
+
+    def __init__(self, mean, precision, center):
+        super().__init__(mean, precision)
+        self.center = center
+
+    def from_natural(self, natural, origin=None):
+        other = super().from_natural(natural, origin)
+        return Intercept(other.mean, other.precision, self.center)
 
 
 class NormalGivenPrecision(Family):
@@ -205,7 +236,15 @@ class NormalGivenPrecision(Family):
         precision = self.expanded(drawn[self.parent_name])
         return rng.standard_normal((n, *self.shape)) / np.sqrt(_aligned(precision, 1 + len(self.shape)))
 
+    def entropy(self):
+        """Differential entropy (nats) given the precisions, in expectation over them."""
+        log_precision = np.broadcast_to(self.expanded(self.parent.expected_log), self.shape)
+        return float(0.5 * (1.0 + np.log(2.0 * np.pi) - log_precision).sum())
+
     def divergence_from(self, q, joint):
+        if isinstance(q, NormalGivenPrecision) and q.shape == self.shape and np.array_equal(q.groups, self.groups):
+            # Given the precisions they are the same: priors differ by those alone.
+            return 0.0
         parent = joint[self.parent_name]
         return _divergence(q, self.expanded(parent.mean), self.expanded(parent.expected_log), 0.0)
 

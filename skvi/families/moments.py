@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Moments:
     """Weighted sums over rows of 1, d and d d' with d = x - reference, per component.
 
@@ -37,7 +37,7 @@ class Moments:
         moved = self.count[:, None] * shift
         first = self.first - moved
         # sum (d - s)(d - s)' = sum d d' - s (sum d - n s / 2)' - (sum d - n s / 2) s'
-        second = self.second - self.form.cross(self.first - 0.5 * moved, shift)
+        second = self.form.plus_cross(self.second, 0.5 * moved - self.first, shift)
         return Moments(self.form, origin, self.count, first, second)
 
     def __add__(self, other):

@@ -1,7 +1,7 @@
 """The multivariate normal distribution of a parameter vector."""
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from skvi.families.base import Family, lazy, tail_probabilities
 
@@ -38,19 +38,40 @@ class Normal(Family):
         """Covariance matrices, shape (..., D, D)."""
         return np.linalg.inv(self.precision)
 
+    @lazy
+    def log_det(self):
+        """Log determinants of the precision matrices, shape (...)."""
+        return np.linalg.slogdet(self.precision)[1]
+
     def log_normalizer(self, origin=None):
-        log_det = np.linalg.slogdet(self.precision)[1]
         pull, _ = self.natural()
-        value = self.mean.shape[-1] * np.log(2.0 * np.pi) - log_det + (self.mean * pull).sum(-1)
+        value = self.mean.shape[-1] * np.log(2.0 * np.pi) - self.log_det + (self.mean * pull).sum(-1)
         return float(0.5 * value.sum())
 
     def expectations(self, origin=None):
         return self.mean, -0.5 * (self.covariance + self.mean[..., :, None] * self.mean[..., None, :])
 
+    def kl(self, other):
+        if not isinstance(other, Normal):
+            raise TypeError(f"kl of a {type(self).__name__} from a {type(other).__name__}: give a normal distribution")
+        # About the mean: about zero the digits of means far from it would be lost.
+        offset = (self.mean - other.mean)[..., None]
+        squares = (other.precision * (self.covariance + offset * np.swapaxes(offset, -1, -2))).sum()
+        return max(0.5 * float(squares - self.mean.size + (self.log_det - other.log_det).sum()), 0.0)
+
     @property
     def var(self):
         """Marginal variances."""
         return np.diagonal(self.covariance, axis1=-2, axis2=-1)
+
+    @property
+    def sign_probability(self):
+        """Probability that each variable has the sign of its mean."""
+        return ndtr(np.abs(self.mean) / np.sqrt(self.var))
+
+    def quadratic(self, x):
+        """Variance of x'w for each row of a table, shape (..., N)."""
+        return np.einsum("nd,...de,ne->...n", x, self.covariance, x, optimize=True)
 
     def interval(self, level=0.9):
         """Central marginal intervals, with a last axis of two."""

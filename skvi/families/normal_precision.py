@@ -35,6 +35,8 @@ class NormalPrecision(Family):
 
     #: how scatters are stored, one of `skvi.families.forms`
     form = None
+    #: the last origin that natural parameters were asked about, and what they were
+    _remembered = None, None
 
     def __init__(self, mean, mean_precision, dof, scale):
         self.mean = mean
@@ -76,22 +78,35 @@ class NormalPrecision(Family):
 
     def natural(self, origin=None):
         if origin is None or origin is self.mean:
-            return self.dof + self.dof_offset, self.scale, np.zeros_like(self.mean), self.mean_precision
+            return self.dof + self.dof_offset, self.scale, self._zero, self.mean_precision
+        if self._remembered[0] is not origin:
+            # An update and then its gain ask a prior for the same.
+            self._remembered = origin, self._natural_about(origin)
+        return self._remembered[1]
+
+    def _natural_about(self, origin):
         offset = self.mean - origin
-        second = self.scale + self.form.square(self.mean_precision, offset)
+        second = self.form.plus_square(self.scale, self.mean_precision, offset)
         return self.dof + self.dof_offset, second, self.mean_precision[:, None] * offset, self.mean_precision
 
     def from_natural(self, natural, origin=None):
         log_det, second, first, mean_precision = natural
         origin = self.mean if origin is None else origin
         offset = first / mean_precision[:, None]
-        scale = second - self.form.square(mean_precision, offset)
+        scale = self.form.plus_square(second, -mean_precision, offset)
         return type(self)(origin + offset, mean_precision, log_det - self.dof_offset, scale)
 
     def coordinates(self, statistics, origin):
         moments = statistics.about(origin)
         count = moments.count.sum() if self.form.shared else moments.count
         return count, moments.second, moments.first, moments.count
+
+    def updated(self, statistics):
+        """Return the conjugate posterior; about its own mean its first moments are zero."""
+        mean = self.posterior_origin(statistics)
+        log_det, scale, _, mean_precision = self.natural(mean)
+        count, second, _, counts = self.coordinates(statistics, mean)
+        return type(self)(mean, mean_precision + counts, log_det + count - self.dof_offset, scale + second)
 
     def posterior_origin(self, statistics):
         """The posterior mean: about it nothing cancels when prior and data are added."""
@@ -101,7 +116,7 @@ class NormalPrecision(Family):
 
     @property
     def proper(self):
-        return bool((self.mean_precision > 0.0).all()) and self.precision.proper
+        return bool(self.mean_precision.min() > 0.0) and self.precision.proper
 
     @lazy
     def _log_normalizer(self):
@@ -117,10 +132,13 @@ class NormalPrecision(Family):
         return self.precision.mean
 
     @lazy
+    def _zero(self):
+        return np.zeros(self.mean.shape)
+
+    @lazy
     def _expectations(self):
-        zero = np.zeros_like(self.mean)
         spread = -0.5 * self.n_features / self.mean_precision
-        return 0.5 * self.expected_log_det, -0.5 * self.expected_precision, zero, spread
+        return 0.5 * self.expected_log_det, -0.5 * self.expected_precision, self._zero, spread
 
     def expectations(self, origin=None):
         log_det, precision, zero, spread = self._expectations

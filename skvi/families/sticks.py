@@ -39,11 +39,11 @@ class StickBreaking(Family):
 
     def coordinates(self, statistics, origin=None):
         """Counts per component: a stick gains those that stop at it, and those that pass it."""
-        return statistics, np.cumsum(statistics[::-1])[::-1] - statistics
+        return statistics, statistics[::-1].cumsum()[::-1] - statistics
 
     @property
     def proper(self):
-        return bool((self.a > 0.0).all() and (self.b > 0.0).all())
+        return bool(self.a.min() > 0.0 and self.b.min() > 0.0)
 
     def sufficient_statistics(self, sticks, origin=None):
         return np.log(sticks), np.log1p(-sticks)
@@ -67,7 +67,7 @@ class StickBreaking(Family):
     def expected_log(self):
         """E[log pi_k], shape (n_components,)."""
         stop, go_on = self._expectations
-        return stop + np.cumsum(go_on) - go_on
+        return stop + go_on.cumsum() - go_on
 
     @property
     def mean(self):

@@ -1,11 +1,22 @@
 """The Wishart distribution of a precision matrix."""
 
+import functools
+import math
+
 import numpy as np
-from scipy.linalg.lapack import dtrtri
 from scipy.special import gammaln, psi
 
 from skvi.families.base import Family, lazy
 from skvi.families.gamma import Gamma
+from skvi.kernels.matrices import invert_definite
+
+_LOG_2 = math.log(2.0)
+_LOG_PI = math.log(math.pi)
+
+
+@functools.cache
+def _half_steps(d):
+    return 0.5 * np.arange(d)
 
 
 class Wishart(Family):
@@ -30,7 +41,7 @@ class Wishart(Family):
 
     @property
     def proper(self):
-        return bool((self.dof > self._dimension - 1.0).all()) and _is_definite(self)
+        return bool(self.dof.min() > self._dimension - 1.0) and _is_definite(self)
 
     def sufficient_statistics(self, precision, origin=None):
         return 0.5 * np.linalg.slogdet(precision)[1], -0.5 * precision
@@ -40,25 +51,36 @@ class Wishart(Family):
         return self.scale.shape[-1]
 
     @lazy
+    def _inverted(self):
+        """F with F' F = W, W itself and log |W^-1|."""
+        d = self._dimension
+        scale = np.ascontiguousarray(self.scale, dtype=float)
+        parts = np.empty(scale.shape), np.empty(scale.shape), np.empty(scale.shape[:-2])
+        flat = [array.reshape(-1, d, d) for array in (scale, *parts[:2])]
+        invert_definite(*flat, parts[2].reshape(-1))
+        if np.isnan(parts[2].sum()):
+            raise np.linalg.LinAlgError("the scale of a Wishart distribution is not positive definite")
+        return parts
+
+    @property
     def inverse_cholesky(self):
         """Lower-triangular F with F' F = W, shape (..., D, D); a LinAlgError where the scale is not definite."""
-        return invert_lower(np.linalg.cholesky(self.scale))
+        return self._inverted[0]
 
-    @lazy
+    @property
     def _log_det_scale(self):
-        diagonal = np.diagonal(self.inverse_cholesky, axis1=-2, axis2=-1)
-        return -2.0 * np.log(diagonal).sum(-1)
+        return self._inverted[2]
 
     @lazy
     def _halves(self):
-        return 0.5 * (self.dof[..., None] - np.arange(self._dimension))
+        return 0.5 * self.dof[..., None] - _half_steps(self._dimension)
 
     @lazy
     def _log_normalizer(self):
         d = self._dimension
-        log_multigamma = 0.25 * d * (d - 1) * np.log(np.pi) + gammaln(self._halves).sum(-1)
-        half = 0.5 * self.dof
-        return float((log_multigamma + half * (d * np.log(2.0) - self._log_det_scale)).sum())
+        constant = self.dof.size * 0.25 * d * (d - 1) * _LOG_PI
+        scales = np.vdot(0.5 * self.dof, d * _LOG_2 - self._log_det_scale)
+        return float(constant + gammaln(self._halves).sum() + scales)
 
     def log_normalizer(self, origin=None):
         return self._log_normalizer
@@ -66,7 +88,7 @@ class Wishart(Family):
     @lazy
     def expected_log_det(self):
         """E[log |L|], shape (...)."""
-        return psi(self._halves).sum(-1) + self._dimension * np.log(2.0) - self._log_det_scale
+        return psi(self._halves).sum(-1) + self._dimension * _LOG_2 - self._log_det_scale
 
     def expectations(self, origin=None):
         return 0.5 * self.expected_log_det, -0.5 * self.mean
@@ -74,13 +96,12 @@ class Wishart(Family):
     @lazy
     def mean(self):
         """E[L] = nu W, shape (..., D, D)."""
-        factor = self.inverse_cholesky
-        return self.dof[..., None, None] * (np.swapaxes(factor, -1, -2) @ factor)
+        return self.dof[..., None, None] * self._inverted[1]
 
     @property
     def var(self):
         """Variances of the entries of L, shape (..., D, D)."""
-        w = self.mean / self.dof[..., None, None]
+        w = self._inverted[1]
         diagonal = np.diagonal(w, axis1=-2, axis2=-1)
         return self.dof[..., None, None] * (w**2 + diagonal[..., :, None] * diagonal[..., None, :])
 
@@ -103,12 +124,6 @@ class Wishart(Family):
 
 def _is_definite(wishart):
     try:
-        return bool(np.isfinite(wishart.inverse_cholesky).all())
+        return wishart._inverted is not None
     except np.linalg.LinAlgError:
         return False
-
-
-def invert_lower(lower):
-    """Inverse of lower-triangular matrices, shape (..., D, D), by substitution, which no scaling of rows disturbs."""
-    flat = lower.reshape(-1, *lower.shape[-2:])
-    return np.stack([dtrtri(matrix, lower=1)[0] for matrix in flat]).reshape(lower.shape)

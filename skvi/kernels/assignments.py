@@ -76,25 +76,18 @@ def _exponentiate(scores, start, n, largest, mass, energy):
 @jit
 def harden(scores, weights, labels):
     """Give each row whole to its best component (the first of equals); return the weighted sum of best scores."""
-    wide_vectors()
     n_components, n_rows = scores.shape
-    best = np.empty(_CHUNK)
-    chosen = np.empty(_CHUNK, np.int64)
     value = 0.0
-    for start in range(0, n_rows, _CHUNK):
-        n = min(_CHUNK, n_rows - start)
-        for b in range(n):
-            best[b] = scores[0, start + b]
-            chosen[b] = 0
+    for b in range(n_rows):
+        best = scores[0, b]
+        chosen = 0
         for k in range(1, n_components):
-            for b in range(n):
-                score = scores[k, start + b]
-                chosen[b] = k if score > best[b] else chosen[b]
-                best[b] = score if score > best[b] else best[b]
-        for b in range(n):
-            value += weights[start + b] * best[b]
-            labels[start + b] = chosen[b]
+            if scores[k, b] > best:
+                best = scores[k, b]
+                chosen = k
         for k in range(n_components):
-            for b in range(n):
-                scores[k, start + b] = weights[start + b] if chosen[b] == k else 0.0
+            scores[k, b] = 0.0
+        scores[chosen, b] = weights[b]
+        value += weights[b] * best
+        labels[b] = chosen
     return value

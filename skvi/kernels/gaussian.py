@@ -21,51 +21,46 @@ SAMPLE = 64
 
 @jit_helper
 def _gather_differences(x, mean, rows, start, n, out):
-    """out[i, j] = x[i, rows[start + j]] - mean[i] for j < n, zero up to the next multiple of 16."""
+    """out[i, j] = x[i, rows[start + j]] - mean[i] for j < n, zero up to the next multiple of 32."""
     wide_vectors()
     for i in range(x.shape[0]):
         m = mean[i]
         for j in range(n):
             out[i, j] = x[i, np.uint64(rows[start + j])] - m
-        for j in range(n, -(-n // 16) * 16):
+        for j in range(n, -(-n // 32) * 32):
             out[i, j] = 0.0
 
 
 @jit_helper
 def _squared_norms(d, factor, depth, out, k, start, n):
-    """out[k, start + j] = |factor d[:, j]|^2 over n columns j, by sixteens; factor is lower triangular."""
-    for b in range(0, n, 16):
+    """out[k, start + j] = |factor d[:, j]|^2 over n columns j, by 32; factor is lower triangular."""
+    for b in range(0, n, 32):
         zero = splat(0.0)
-        s0 = zero
-        s1 = zero
+        s0 = s1 = s2 = s3 = zero
         for j in range(0, depth, 4):
-            y00 = zero
-            y01 = zero
-            y10 = zero
-            y11 = zero
-            y20 = zero
-            y21 = zero
-            y30 = zero
-            y31 = zero
+            y00 = y01 = y02 = y03 = zero
+            y10 = y11 = y12 = y13 = zero
+            y20 = y21 = y22 = y23 = zero
+            y30 = y31 = y32 = y33 = zero
             for i in range(j + 4):
-                x0 = load(d, i, b)
-                x1 = load(d, i, b + 8)
+                x0, x1 = load(d, i, b), load(d, i, b + 8)
+                x2, x3 = load(d, i, b + 16), load(d, i, b + 24)
                 f = broadcast(factor, j, i)
-                y00 = fma(f, x0, y00)
-                y01 = fma(f, x1, y01)
+                y00, y01, y02, y03 = fma(f, x0, y00), fma(f, x1, y01), fma(f, x2, y02), fma(f, x3, y03)
                 f = broadcast(factor, j + 1, i)
-                y10 = fma(f, x0, y10)
-                y11 = fma(f, x1, y11)
+                y10, y11, y12, y13 = fma(f, x0, y10), fma(f, x1, y11), fma(f, x2, y12), fma(f, x3, y13)
                 f = broadcast(factor, j + 2, i)
-                y20 = fma(f, x0, y20)
-                y21 = fma(f, x1, y21)
+                y20, y21, y22, y23 = fma(f, x0, y20), fma(f, x1, y21), fma(f, x2, y22), fma(f, x3, y23)
                 f = broadcast(factor, j + 3, i)
-                y30 = fma(f, x0, y30)
-                y31 = fma(f, x1, y31)
+                y30, y31, y32, y33 = fma(f, x0, y30), fma(f, x1, y31), fma(f, x2, y32), fma(f, x3, y33)
             s0 = fma(y30, y30, fma(y20, y20, fma(y10, y10, fma(y00, y00, s0))))
             s1 = fma(y31, y31, fma(y21, y21, fma(y11, y11, fma(y01, y01, s1))))
+            s2 = fma(y32, y32, fma(y22, y22, fma(y12, y12, fma(y02, y02, s2))))
+            s3 = fma(y33, y33, fma(y23, y23, fma(y13, y13, fma(y03, y03, s3))))
         store(out, k, start + b, s0)
         store(out, k, start + b + 8, s1)
+        store(out, k, start + b + 16, s2)
+        store(out, k, start + b + 24, s3)
 
 
 @jit_helper
@@ -219,7 +214,7 @@ def _whiten(x, center, factor, out):
 
 
 @jit_helper
-def _diagonal_scores(x, mean, precision, constant, scores, k):
+def diagonal_difference(x, mean, precision, constant, scores, k):
     """scores[k, b] = constant - sum_i precision[i] (x[i, b] - mean[i])^2 / 2."""
     half = splat(-0.5)
     zero = splat(0.0)
@@ -250,7 +245,7 @@ def _diagonal_scores(x, mean, precision, constant, scores, k):
 def diagonal_scores(x, means, factors, constants, scores):
     """scores[k, b] = constants[k] - sum_i factors[k, 0, i] (x[i, b] - means[k, i])^2 / 2: factors are precisions."""
     for k in range(scores.shape[0]):
-        _diagonal_scores(x, means[k], factors[k, 0], constants[k], scores, k)
+        diagonal_difference(x, means[k], factors[k, 0], constants[k], scores, k)
 
 
 @jit
@@ -267,14 +262,4 @@ def tied_scores(x, means, factors, constants, scores):
             ones[i] = 1.0
             for j in range(i + 1):
                 mean[i] += factor[i, j] * (means[k, j] - center[j])
-        _diagonal_scores(whitened, mean, ones, constants[k], scores, k)
-
-
-@jit
-def project(x, center, direction, out):
-    """out[b] = direction' (x[:, b] - center), summed in the order of features: equal rows give equal bits."""
-    for b in range(x.shape[1]):
-        out[b] = 0.0
-    for i in range(x.shape[0]):
-        for b in range(x.shape[1]):
-            out[b] += direction[i] * (x[i, b] - center[i])
+        diagonal_difference(whitened, mean, ones, constants[k], scores, k)

@@ -15,7 +15,7 @@ _MOST_ROWS = 48
 
 
 @jit_helper
-def _active(responsibilities, k, zeros, rows):
+def active_rows(responsibilities, k, zeros, rows):
     """List the rows with a positive responsibility; return their number and the sum of responsibilities."""
     n = 0
     one = splat(1.0)
@@ -27,7 +27,7 @@ def _active(responsibilities, k, zeros, rows):
 
 
 @jit_helper
-def _row_scratch(n_rows):
+def row_scratch(n_rows):
     """A list of rows, and the zeros that positive responsibilities are told from."""
     zeros = np.empty((1, n_rows))
     for b in range(n_rows):
@@ -109,87 +109,18 @@ def full_moments(x, table, responsibilities, means, count, first, second):
     """
     n_components, n_rows = responsibilities.shape
     columns = table.shape[1]
-    rows, zeros = _row_scratch(n_rows)
+    rows, zeros = row_scratch(n_rows)
     chunk = max(min(_CHUNK_DOUBLES // columns, _MOST_ROWS), 1)
     d = aligned_empty(chunk, columns)
     e = aligned_empty(chunk, columns)
     for k in range(n_components):
-        n_active, mass = _active(responsibilities, k, zeros, rows)
+        n_active, mass = active_rows(responsibilities, k, zeros, rows)
         count[k] += mass
         for start in range(0, n_active, chunk):
             n = min(chunk, n_active - start)
             _pick(table, means, responsibilities, k, rows, start, n, d, e)
             _add_rows(e, n, k, first)
             _scatter(d, e, n, second[k % second.shape[0]])
-
-
-@jit_helper
-def _add_picked(table, means, responsibilities, k, rows, n, first, second):
-    """Add r d and r d^2 of n picked rows to first[k] and second[k], for eight features at a time."""
-    zero = splat(0.0)
-    one = splat(1.0)
-    for i in range(0, table.shape[1], 8):
-        mean = load(means, k, i)
-        s1 = load(first, k, i)
-        s2 = load(second, k, i)
-        t1 = zero
-        t2 = zero
-        for j in range(0, n - 1, 2):
-            d = minus(load(table, rows[j], i), mean)
-            e = fma(broadcast(responsibilities, k, rows[j]), d, zero)
-            s1 = fma(one, e, s1)
-            s2 = fma(e, d, s2)
-            d = minus(load(table, rows[j + 1], i), mean)
-            e = fma(broadcast(responsibilities, k, rows[j + 1]), d, zero)
-            t1 = fma(one, e, t1)
-            t2 = fma(e, d, t2)
-        if n % 2 == 1:
-            d = minus(load(table, rows[n - 1], i), mean)
-            e = fma(broadcast(responsibilities, k, rows[n - 1]), d, zero)
-            s1 = fma(one, e, s1)
-            s2 = fma(e, d, s2)
-        store(first, k, i, fma(one, s1, t1))
-        store(second, k, i, fma(one, s2, t2))
-
-
-@jit_helper
-def _add_all(x, means, responsibilities, k, first, second):
-    """Add r d and r d^2 of all rows to first[k] and second[k], eight rows and two features at a time."""
-    zero = splat(0.0)
-    for i in range(0, x.shape[0], 2):
-        m = splat(means[k, i])
-        o = splat(means[k, i + 1])
-        s1 = zero
-        s2 = zero
-        t1 = zero
-        t2 = zero
-        for b in range(0, x.shape[1], 8):
-            r = load(responsibilities, k, b)
-            d = minus(load(x, i, b), m)
-            s1 = fma(r, d, s1)
-            s2 = fma(fma(r, d, zero), d, s2)
-            d = minus(load(x, i + 1, b), o)
-            t1 = fma(r, d, t1)
-            t2 = fma(fma(r, d, zero), d, t2)
-        first[k, i] += total(s1)
-        second[k, i] += total(s2)
-        first[k, i + 1] += total(t1)
-        second[k, i + 1] += total(t2)
-
-
-@jit
-def diagonal_moments(x, table, responsibilities, means, count, first, second):
-    """Add a block's moments about the means: sums of r, r d and r d^2 with d = row - mean; `second` is (K, 1, D8)."""
-    n_components, n_rows = responsibilities.shape
-    rows, zeros = _row_scratch(n_rows)
-    seconds = second.reshape((n_components, first.shape[1]))
-    for k in range(n_components):
-        n_active, mass = _active(responsibilities, k, zeros, rows)
-        count[k] += mass
-        if 2 * n_active > n_rows:
-            _add_all(x, means, responsibilities, k, first, seconds)
-        else:
-            _add_picked(table, means, responsibilities, k, rows, n_active, first, seconds)
 
 
 @jit_helper
@@ -260,15 +191,6 @@ def low_moments(x, table, responsibilities, means, count, first, second):
     """Do as `full_moments`, for at most four features: from x, and with an empty table."""
     for k in range(responsibilities.shape[0]):
         _low_moments(x, responsibilities, k, means[k], count, first, second[k % second.shape[0]])
-
-
-@jit
-def label_sums(table, weights, labels, count, total):
-    """Add weights and weighted rows to the count and total of the component that each row's label names."""
-    for b in range(table.shape[0]):
-        count[labels[b]] += weights[b]
-        for i in range(table.shape[1]):
-            total[labels[b], i] += weights[b] * table[b, i]
 
 
 @jit

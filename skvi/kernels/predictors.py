@@ -6,11 +6,21 @@ those of Gaussian mixtures, whose scores are variances and whose moments are wei
 
 import numpy as np
 
-from skvi._numba import call, entries, entry, jit
-from skvi.kernels.blocks import _fill, load_block
-from skvi.kernels.gaussian import full_scores, project
+from skvi._numba import call, entries, entry, jit, jit_helper
+from skvi.kernels.blocks import load_block
+from skvi.kernels.gaussian import full_scores
 from skvi.kernels.moments import full_moments
 from skvi.kernels.simd import aligned_empty
+
+
+@jit_helper
+def _project(x, center, direction, out):
+    """out[b] = direction' (x[:, b] - center)."""
+    for b in range(x.shape[1]):
+        out[b] = 0.0
+    for i in range(x.shape[0]):
+        for b in range(x.shape[1]):
+            out[b] += direction[i] * (x[i, b] - center[i])
 
 
 @jit
@@ -35,7 +45,7 @@ def predictor_pass(kernels, rows, weights, width, center, directions, means, fac
         call(score, (x, means, factors, constants, scores))
         n = min(width, rows.shape[0] - start)
         for k in range(n_sets):
-            project(x, center[0], directions[k], along)
+            _project(x, center[0], directions[k], along)
             for b in range(n):
                 mean[k, start + b] = along[b]
                 # score = constant - squared norm / 2
@@ -62,7 +72,9 @@ def site_pass(kernels, rows, slope, curvature, width, centers, slopes, count, fi
     weights = aligned_empty(n_sets, width)
     for start in range(0, rows.shape[0], width):
         n = min(width, rows.shape[0] - start)
-        _fill(rows[start : start + n], table)
+        for b in range(width):
+            for i in range(columns):
+                table[b, i] = rows[start + b, i] if b < n and i < rows.shape[1] else 0.0
         for k in range(n_sets):
             for b in range(width):
                 weights[k, b] = curvature[k, start + b] if b < n else 0.0

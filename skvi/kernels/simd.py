@@ -84,6 +84,12 @@ if DISABLED:
             x = x[: len(x) // 2] + x[len(x) // 2 :]
         return x[0]
 
+    def highest(x):
+        """Return the largest of the eight lanes, halving."""
+        while len(x) > 1:
+            x = maximum(x[: len(x) // 2], x[len(x) // 2 :])
+        return x[0]
+
     def totals(a, b, c, d, e, f, g, h):
         """Sum the lanes of each of eight vectors: lane i of the result is the total of the i-th."""
         return np.array([total(x) for x in (a, b, c, d, e, f, g, h)])
@@ -216,13 +222,15 @@ else:
 
         return _vector(_vector, _vector), codegen
 
+    def _larger(builder, x, y):
+        return builder.select(builder.fcmp_ordered("<=", x, y), y, x)
+
     @intrinsic
     def maximum(typingctx, x, y):
         """Return the larger of x and y, lane by lane; x where one is NaN."""
 
         def codegen(context, builder, signature, args):
-            x, y = args
-            return builder.select(builder.fcmp_ordered("<=", x, y), y, x)
+            return _larger(builder, *args)
 
         return _vector(_vector, _vector), codegen
 
@@ -260,19 +268,26 @@ else:
 
         return _vector(_vector, _vector), codegen
 
-    @intrinsic
-    def total(typingctx, x):
-        """Sum the eight lanes, halving."""
-
+    def _reduction(combine):
         def codegen(context, builder, signature, args):
             vector, n = args[0], LANES
             while n > 1:
                 n //= 2
                 low = _shuffle(builder, vector, list(range(n)))
-                vector = builder.fadd(low, _shuffle(builder, vector, list(range(n, 2 * n))))
+                vector = combine(builder, low, _shuffle(builder, vector, list(range(n, 2 * n))))
             return builder.extract_element(vector, ir.Constant(_INT, 0))
 
-        return types.float64(_vector), codegen
+        return codegen
+
+    @intrinsic
+    def total(typingctx, x):
+        """Sum the eight lanes, halving."""
+        return types.float64(_vector), _reduction(lambda builder, x, y: builder.fadd(x, y))
+
+    @intrinsic
+    def highest(typingctx, x):
+        """Return the largest of the eight lanes, halving."""
+        return types.float64(_vector), _reduction(_larger)
 
     def _interleaved_sum(builder, a, b, width):
         """Halve two vectors into one: groups of `width` lanes of a and of b in turn, each the sum of two groups."""
@@ -319,3 +334,13 @@ else:
             return builder.add(n, builder.ctpop(bits))
 
         return types.intp(values, types.intp, types.intp, bounds, rows, types.intp), codegen
+
+
+@jit_helper
+def sum_row(values, n):
+    """Sum of values[0, :n], eight lanes at a time; what follows up to a multiple of eight counts too."""
+    one = splat(1.0)
+    s = splat(0.0)
+    for j in range(0, n, LANES):
+        s = fma(one, load(values, 0, j), s)
+    return total(s)

@@ -3,6 +3,7 @@
 from numbers import Real
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -10,8 +11,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skvi import _threads
 from skvi.base import ConjugateEstimator, check_magnitude
 from skvi.families import Joint
+from skvi.families.base import tail_probabilities
 from skvi.linear_model._glm_parameters import describe_columns, make_prior, make_starts, moved_to
-from skvi.linear_model._regression_parameters import column_groups
+from skvi.linear_model._regression_parameters import check_groups, column_groups
 from skvi.linear_model._reports import LinearReports
 from skvi.models.glm import GeneralizedLinear
 from skvi.models.sites import Observations, Predictor, expected
@@ -47,6 +49,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
 
     def _fit_rows(self, rows, X):
         """Find the posterior of rows, with a prior that suits them."""
+        check_groups(self)
         rows = rows.used()
         random_state = check_random_state(self.random_state)
         with _threads.single_threaded_blas():
@@ -62,6 +65,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
 
     def _partial_fit_rows(self, rows, X):
         """Take in more rows; the first call chooses the prior."""
+        check_groups(self)
         first, rows = not hasattr(self, "posterior_"), rows.used()
         with _threads.single_threaded_blas():
             groups = column_groups(self, rows.x.shape[1])
@@ -159,11 +163,10 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
 
     def _intercept_at_zero(self, level):
         mean, var = self._predictor_moments(np.zeros((1, len(self.X_offset_))))
-        ratio = np.sqrt(var / np.reshape(self.posterior_.intercept.var, var.shape))
-        interval = np.reshape(self.posterior_.intercept.interval(level), (*var.shape, 2))
-        half = 0.5 * (interval[..., 1] - interval[..., 0]) * ratio
-        parts = mean, np.sqrt(var), np.stack([mean - half, mean + half], axis=-1)
-        return [part[0] for part in parts] if self.posterior_.weights.mean.ndim == 1 else parts
+        mean, sd = (np.reshape(values, self.posterior_.intercept.mean.shape) for values in (mean, np.sqrt(var)))
+        half = sd * ndtri(tail_probabilities(level)[1])
+        row = {"mean": mean, "sd": sd, "lower": mean - half, "upper": mean + half}
+        return row | {"probability_of_sign": ndtr(np.abs(mean) / sd)}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

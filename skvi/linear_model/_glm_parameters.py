@@ -8,7 +8,7 @@ from scipy import sparse
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.families import FactoredNormal, Gamma, IndependentNormal, InterceptGivenWeights, Joint, NormalGivenPrecision
-from skvi.linear_model._regression_parameters import _gamma, _initial, _positive, known
+from skvi.linear_model._regression_parameters import _gamma, _initial, _known, _positive
 
 # Rows whose columns are summed at a time.
 _CHUNK_DOUBLES = 2**16
@@ -68,7 +68,7 @@ def make_prior(estimator, columns, groups, linked, n_sets=1):
     """Joint prior of the coefficients, the intercept at the mean of the rows, and the precisions if learned."""
     precisions = natural_precisions(columns, groups)
     shape = (len(groups),) if n_sets == 1 else (n_sets, len(groups))
-    precision, factors = known(estimator.weight_precision), {}
+    precision, factors = _known(estimator.weight_precision), {}
     if precision is None:
         scale = precisions if groups.any() else precisions[0]
         factors["weight_precision"] = _gamma(estimator.lambda_1, estimator.lambda_2, np.asarray(scale))
@@ -88,7 +88,7 @@ def make_starts(estimator, prior, columns, groups, curvature, random_state):
     """
     precisions = natural_precisions(columns, groups)
     if estimator.lambda_init is not None:
-        precisions = np.broadcast_to(_initial(estimator.lambda_init, groups), precisions.shape)
+        precisions = np.broadcast_to(_initial(estimator.lambda_init, len(precisions)), precisions.shape)
     curvature = columns.weight * max(curvature, _LEAST_CURVATURE)
     starts = []
     for _ in range(estimator.n_init):

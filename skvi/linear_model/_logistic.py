@@ -30,8 +30,8 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
     groups : array-like of shape (n_features,), default=None
         Label of each column; columns of a label share a precision.
     lambda_1, lambda_2 : float, default=None
-        Shape and rate of the Gamma priors of the coefficients' precisions. None: 1, and a hundredth of the variance
-        that a coefficient needs to give the linear predictor its equal share of a variance of one (times the shape).
+        Shape and rate of the Gamma priors of the coefficients' precisions. None: 0.5, and the shape times a tenth of
+        the variance that a coefficient needs to give the linear predictor its equal share of a variance of one.
     lambda_init : float or array-like, default=None
         Expected precisions that the first sweep starts from. None: the natural scale of the data.
     weight_precision : float or "learn", default="learn"

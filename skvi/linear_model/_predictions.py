@@ -69,12 +69,16 @@ class LinearPredictions:
         return spread + np.reshape(posterior.intercept.var, (-1, 1)) if "intercept" in posterior else spread
 
     @property
+    def _single(self):
+        return self.coef_.ndim == 1
+
+    @property
     def _n_outputs(self):
-        return self.posterior_.weights.design.n_outputs
+        return 1 if self._single else len(self.coef_)
 
     def _outside(self, array):
         """From shape (T, N, ...) to that of y: (N, ...), or (N, T, ...)."""
-        return array[0] if self.posterior_.weights.single else np.moveaxis(array, 0, 1)
+        return array[0] if self._single else np.moveaxis(array, 0, 1)
 
     def _noise(self):
         """Shapes and rates of the noise precision's posterior by output; None where it is known."""
@@ -87,7 +91,7 @@ class LinearPredictions:
         """E[1 / alpha] by output."""
         noise = self._noise()
         if noise is None:
-            return np.full(self._n_outputs, 1.0 / self.noise_precision)
+            return np.full(self._n_outputs, 1.0 / self.alpha_)
         shape, rate = noise
         if (shape <= 1.0).any():
             raise ValueError(
@@ -135,7 +139,7 @@ class LinearPredictions:
         if "intercept" in self.posterior_:
             cov += np.reshape(self.posterior_.intercept.var, (-1, 1, 1))
         cov[:, np.arange(len(rows)), np.arange(len(rows))] += noise[:, None]
-        return cov[0] if self.posterior_.weights.single else cov
+        return cov[0] if self._single else cov
 
     def predict_interval(self, X, level=0.9):
         """Return central predictive intervals: each holds a new target of its row with probability `level`.
@@ -158,7 +162,7 @@ class LinearPredictions:
         mean, spread = self._over_rows(self._validate_rows(X, reset=False), self._mean_of_rows, self._spread_of_rows)
         noise = self._noise()
         if noise is None:
-            half = ndtri(0.5 * (1.0 + level)) * np.sqrt(spread + 1.0 / self.noise_precision)
+            half = ndtri(0.5 * (1.0 + level)) * np.sqrt(spread + 1.0 / self.alpha_)
         else:
             half = np.stack([half_width(v, level, a, b) for v, a, b in zip(spread, *noise, strict=True)])
         return self._outside(np.stack([mean - half, mean + half], axis=-1))
@@ -179,7 +183,7 @@ class LinearPredictions:
         residuals, spread, X = self._residuals(X, y)
         noise = self._noise()
         if noise is None:
-            log_noise, mean = np.log(self.noise_precision), np.full(self._n_outputs, self.noise_precision)
+            log_noise, mean = np.log(self.alpha_), np.full(self._n_outputs, self.alpha_)
         else:
             factor = self.posterior_.noise_precision
             log_noise, mean = np.reshape(factor.expected_log, (-1, 1)), np.broadcast_to(factor.mean, self._n_outputs)
@@ -200,9 +204,9 @@ class LinearPredictions:
         residuals, spread, _ = self._residuals(X, y)
         noise = self._noise()
         if noise is None:
-            variance = spread + 1.0 / self.noise_precision
+            variance = spread + 1.0 / self.alpha_
             return -0.5 * (np.log(variance) + _LOG_TWO_PI + residuals**2 / variance).sum(axis=0)
-        if self.output_precisions == "shared":
+        if self.posterior_.noise_precision.mean.ndim == 0:
             return log_density(residuals, spread, noise[0][0], noise[1][0])
         parts = zip(residuals[:, None], spread[:, None], *noise, strict=True)
         return sum(log_density(r, v, a, b) for r, v, a, b in parts)
@@ -211,7 +215,7 @@ class LinearPredictions:
         """Deviations from the predictive means and variances of the linear predictor, shapes (T, N), and X."""
         check_is_fitted(self)
         X, y = self._validate_pairs(X, y, reset=False)
-        if y.shape[1:] != (() if self.posterior_.weights.single else (self._n_outputs,)):
+        if y.shape[1:] != (() if self._single else (self._n_outputs,)):
             raise ValueError(f"y has shape {y.shape}: the model has {self._n_outputs} output(s) of its own shape")
         mean, spread = self._over_rows(X, self._mean_of_rows, self._spread_of_rows)
         return np.reshape(y, (len(y), -1)).T - mean, spread, X

@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from skvi import _threads
 from skvi.base import ConjugateEstimator, restores_on_error
 from skvi.engine.schedules import Batch
+from skvi.families import Joint, SpikeSlab
 from skvi.linear_model._predictions import LinearPredictions
-from skvi.linear_model._regression_parameters import column_groups, known, make_prior, make_starts
+from skvi.linear_model._regression_parameters import check_groups, make_problem, make_starts
 from skvi.linear_model._reports import LinearReports
-from skvi.models.regression import LinearRegression
 from skvi.models.sums import summed
 
 _INHERITED = ("tol", "max_iter", "n_init", "random_state", "warm_start", "n_jobs", "verbose", "verbose_interval")
@@ -31,20 +31,26 @@ class BayesianLinearRegressionVI(
 
     Parameters
     ----------
-    prior : {"ridge", "ard"}, default="ridge"
-        One precision for all coefficients (or for each of the `groups`), or one for each: automatic relevance
-        determination.
+    prior : {"ridge", "ard", "spike_slab"} or Joint, default="ridge"
+        One precision for all coefficients (or for each of the `groups`); one for each, automatic relevance
+        determination; or each coefficient zero or normal, with a probability of being in. A Joint, such as the
+        `posterior_` or `prior_` of another fit, is the prior itself.
     groups : array-like of shape (n_features,), default=None
         Label of each column; columns of a label share a precision.
     alpha_1, alpha_2 : float, default=None
-        Shape and rate of the Gamma prior of the noise precision. None: 1, and a hundredth of the variance of y
-        (times the shape).
+        Shape and rate of the Gamma prior of the noise precision. None: 0.5, and the shape times a tenth of the variance
+        of y.
     lambda_1, lambda_2 : float, default=None
-        Shape and rate of the Gamma priors of the coefficients' precisions. None: 1, and a hundredth of the variance
-        that a coefficient needs to explain its equal share of the variance of y (times the shape). scikit-learn's
-        1e-6 is possible, but useless where bounds are compared: so vague a prior decides the comparison alone.
-    alpha_init, lambda_init : float or array-like, default=None
-        Expected precisions that the first sweep starts from. None: natural scales of the data.
+        Shape and rate of the Gamma priors of the coefficients' precisions. None: 0.5, and the shape times a tenth of
+        the variance that a coefficient needs to explain its equal share of the variance of y. scikit-learn's 1e-6 is
+        possible, but useless where bounds are compared: so vague a prior decides the comparison alone.
+    inclusion_1, inclusion_2 : float, default=1.0
+        Parameters of the Beta prior of the probability that a coefficient of "spike_slab" is not zero.
+    alpha_init : float, default=None
+        Expected precision of the noise that the first sweep starts from. None: by the variance of y.
+    lambda_init : float or array-like, default=None
+        Expected precisions of the coefficients that the first sweep starts from: a number, or one for each precision.
+        None: natural scales of the data.
     noise_precision : float or "learn", default="learn"
         Precision of the noise, where it is known.
     weight_precision : float or "learn", default="learn"
@@ -84,11 +90,15 @@ class BayesianLinearRegressionVI(
     lambda_ : float or ndarray
         Expected precision of the coefficients: a number, or one for each column or group; of several outputs with
         precisions of their own, one row each.
+        Absent where `prior` is a normal Joint.
+    inclusion_probability_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        With "spike_slab": posterior probability of each coefficient that it is not zero.
     sigma_ : ndarray of shape (n_features, n_features) or (n_outputs, n_features, n_features)
         Posterior covariance of the coefficients, computed when first asked for.
     posterior_ : Joint
-        Posterior, with factors `weights`, `intercept`, `noise_precision` and `weight_precision` as far as there are
-        such: mean, var, interval, sample, kl. The intercept is the prediction at the mean of the rows.
+        Posterior, with factors `weights`, `intercept`, `noise_precision`, `weight_precision` and `inclusion` as far
+        as there are such: mean, var, interval, sample, kl. The intercept is the prediction
+        at `X_offset_`.
     prior_ : Joint
         Prior, with the same factors.
     elbo_ : float
@@ -102,7 +112,7 @@ class BayesianLinearRegressionVI(
     restart_elbos_ : ndarray of shape (n_init,)
         Bounds that the starts reached.
     X_offset_ : ndarray of shape (n_features,)
-        Mean of the rows, where the intercept is taken.
+        Where the intercept is taken: the mean of the rows, or the point of a given prior.
     n_iter_ : int
         Sweeps of the best start.
     converged_ : bool
@@ -115,16 +125,17 @@ class BayesianLinearRegressionVI(
     Notes
     -----
     Given expected precisions q(w) is known, so that the bound is a function of them alone. Each sweep takes the
-    fixed point of MacKay (1992), and coordinate ascent (Bishop 2006, section 10.3) where the bound would fall: it
-    never does.
+    fixed point of MacKay (1992), for the precision of a single coefficient its best value given all others (Tipping
+    & Faul 2003), and coordinate ascent (Bishop 2006, section 10.3) where the bound would fall: it never does.
 
     Data enter as X'X, X'y and y'y about a point among them: one pass, after which a sweep costs of the order of D
-    ("ridge", in an eigenbasis) or D^3, of N instead of D where rows are fewer.
+    ("ridge", in an eigenbasis) or D^3; where rows are fewer, of N or N^2 D.
 
     References
     ----------
     MacKay (1992), Bayesian interpolation.
     Bishop (2006), Pattern Recognition and Machine Learning, section 10.3.
+    Tipping & Faul (2003), Fast marginal likelihood maximisation for sparse Bayesian models.
     Drugowitsch (2013), Variational Bayesian inference for linear and logistic regression.
 
     Examples
@@ -134,18 +145,20 @@ class BayesianLinearRegressionVI(
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> model = BayesianLinearRegressionVI().fit(X, y)
     >>> model.predict_interval(X[:2], level=0.9).round(0)
-    array([[118., 298.],
-           [-21., 159.]])
+    array([[112., 292.],
+           [-19., 161.]])
     """
 
     _parameter_constraints = {
         **{name: ConjugateEstimator._parameter_constraints[name] for name in _INHERITED},
-        "prior": [StrOptions({"ridge", "ard"})],
+        "prior": [StrOptions({"ridge", "ard", "spike_slab"}), Joint],
         "groups": [None, "array-like"],
         "alpha_1": [None, Interval(Real, 0.0, None, closed="neither")],
         "alpha_2": [None, Interval(Real, 0.0, None, closed="neither")],
         "lambda_1": [None, Interval(Real, 0.0, None, closed="neither")],
         "lambda_2": [None, Interval(Real, 0.0, None, closed="neither")],
+        "inclusion_1": [Interval(Real, 0.0, None, closed="neither")],
+        "inclusion_2": [Interval(Real, 0.0, None, closed="neither")],
         "alpha_init": [None, Interval(Real, 0.0, None, closed="neither")],
         "lambda_init": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
         "noise_precision": [StrOptions({"learn"}), Interval(Real, 0.0, None, closed="neither")],
@@ -164,6 +177,8 @@ class BayesianLinearRegressionVI(
         alpha_2=None,
         lambda_1=None,
         lambda_2=None,
+        inclusion_1=1.0,
+        inclusion_2=1.0,
         alpha_init=None,
         lambda_init=None,
         noise_precision="learn",
@@ -186,6 +201,8 @@ class BayesianLinearRegressionVI(
         self.alpha_2 = alpha_2
         self.lambda_1 = lambda_1
         self.lambda_2 = lambda_2
+        self.inclusion_1 = inclusion_1
+        self.inclusion_2 = inclusion_2
         self.alpha_init = alpha_init
         self.lambda_init = lambda_init
         self.noise_precision = noise_precision
@@ -223,7 +240,7 @@ class BayesianLinearRegressionVI(
         ValueError
             For NaN, infinity, shapes or parameters that do not fit, and weights that are negative or all zero.
         """
-        warm = self.posterior_.weights if self.warm_start and hasattr(self, "posterior_") else None
+        warm = self.posterior_ if self.warm_start and hasattr(self, "posterior_") else None
         X, y = self._validate_pairs(X, y, reset=True)
         weights = self._validate_weights(sample_weight, X)
         with _threads.single_threaded_blas():
@@ -253,7 +270,7 @@ class BayesianLinearRegressionVI(
         single, past = y.ndim == 1, None
         if not first:
             past = self._summary.statistics["design"]
-            seen = () if self.posterior_.weights.single else (self.posterior_.weights.design.n_outputs,)
+            seen = self.posterior_.weights.mean.shape[:-1]
             if y.shape[1:] != seen:
                 raise ValueError(f"y has rows of shape {y.shape[1:]}, but partial_fit began with {seen}")
         with _threads.single_threaded_blas():
@@ -262,22 +279,13 @@ class BayesianLinearRegressionVI(
             return self._fit(data if first else past + data, X, single)
 
     def _fit(self, data, X, single, warm=None):
-        design = data.design(self.fit_intercept, self._n_threads())
-        groups, shared = column_groups(self, design.n_features), self.output_precisions == "shared"
-        model = LinearRegression(
-            design,
-            groups,
-            shared=shared,
-            single=single,
-            noise=known(self.noise_precision),
-            shrinkage=known(self.weight_precision),
-        )
-        prior = make_prior(self, design, groups, shared, single)
-        starts = make_starts(self, design, groups, shared, check_random_state(self.random_state))
-        if warm is not None and warm.shrinkage.shape == (model.n_sets, design.n_features):
-            starts[0] = (warm.scale, model.by_group(warm))
-        schedule = Batch(model, prior, data, self._n_threads())
-        return self._keep(schedule, self._run(schedule, [model.posterior_at(prior, *s) for s in starts], X, sort=False))
+        check_groups(self)
+        n_jobs = self._n_threads()
+        design = data.design(self.fit_intercept, n_jobs)
+        model, prior = make_problem(self, design, single, n_jobs)
+        starts = make_starts(self, model, prior, warm, check_random_state(self.random_state))
+        schedule = Batch(model, prior, data, n_jobs)
+        return self._keep(schedule, self._run(schedule, starts, X, sort=False))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -287,25 +295,29 @@ class BayesianLinearRegressionVI(
         return tags
 
     def _attributes(self, schedule, restart):
-        posterior, design = restart.posterior, schedule.model.design
-        weights = posterior.weights
-        intercept = posterior.intercept.mean if self.fit_intercept else np.zeros(weights.mean.shape[:-1])
-        offset = weights.mean @ design.x_mean
-        return {
+        posterior, weights = restart.posterior, restart.posterior.weights
+        n_features, intercept = weights.mean.shape[-1], posterior.get("intercept")
+        center = np.zeros(n_features) if intercept is None else intercept.center
+        at_zero = np.zeros(weights.mean.shape[:-1]) if intercept is None else intercept.mean - weights.mean @ center
+        noise, shrinkage = posterior.get("noise_precision"), posterior.get("weight_precision")
+        attributes = {
             "coef_": weights.mean,
-            "intercept_": _number(intercept - offset) if self.fit_intercept else _number(intercept),
-            "alpha_": _number(posterior.noise_precision.mean if "noise_precision" in posterior else weights.scale[0]),
-            "lambda_": self._expected_lambda(posterior, schedule.model.groups),
-            "X_offset_": design.x_mean,
+            "intercept_": _number(at_zero),
+            "alpha_": float(self.noise_precision) if noise is None else _number(noise.mean),
+            "X_offset_": center,
         }
+        if isinstance(weights, SpikeSlab):
+            attributes["inclusion_probability_"] = weights.inclusion_probability
+        if shrinkage is not None:
+            attributes["lambda_"] = self._expected_lambda(shrinkage.mean, schedule.model)
+        elif isinstance(self.weight_precision, Real):
+            attributes["lambda_"] = float(self.weight_precision)
+        return attributes
 
-    def _expected_lambda(self, posterior, groups):
-        if "weight_precision" not in posterior:
-            return float(self.weight_precision)
-        mean = posterior.weight_precision.mean
-        by_column = self.prior == "ard" or self.groups is not None
+    def _expected_lambda(self, mean, model):
+        by_column = self.groups is not None or (isinstance(self.prior, str) and self.prior == "ard")
         # A single column or group has an axis all the same.
-        return mean[..., None] if by_column and not groups.any() else _number(mean)
+        return mean[..., None] if by_column and not model.groups.any() else _number(mean)
 
     @property
     def sigma_(self):

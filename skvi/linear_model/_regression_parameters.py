@@ -1,43 +1,108 @@
-"""From the estimator's parameters to a prior and to starts."""
+"""From the estimator's parameters to a model, a prior and starts."""
 
 from numbers import Real
 
 import numpy as np
 
-from skvi.families import Gamma, IndependentNormal, Joint, NormalGivenPrecision
+from skvi.families import (
+    Beta,
+    Gamma,
+    IndependentNormal,
+    Intercept,
+    Joint,
+    Normal,
+    NormalGivenPrecision,
+    SpikeSlabGiven,
+)
+from skvi.models.informed import InformedRegression
+from skvi.models.regression import LinearRegression
+from skvi.models.spike_slab import SpikeSlabRegression
 
-#: rate of a default Gamma prior times the natural scale of its precision, at shape one: weakly informative
-_RATE = 0.01
+#: shape of a default Gamma prior; coefficients are then Cauchy, their precision integrated out
+_SHAPE = 0.5
+#: natural scale of a precision over the mean of its default prior: weakly informative
+_RATIO = 0.1
+
+
+def make_problem(estimator, design, single, n_jobs):
+    """The model and its prior.
+
+    Parameters
+    ----------
+    estimator : BayesianLinearRegressionVI
+    design : Design
+    single : bool
+        Whether y has one dimension.
+    n_jobs : int
+
+    Returns
+    -------
+    model : Regression
+    prior : Joint
+    """
+    options = {
+        "shared": estimator.output_precisions == "shared",
+        "single": single,
+        "noise": _known(estimator.noise_precision),
+        "shrinkage": _known(estimator.weight_precision),
+        "n_jobs": n_jobs,
+    }
+    if isinstance(estimator.prior, Joint):
+        return _given_problem(estimator, design, options)
+    if estimator.prior == "spike_slab":
+        model = SpikeSlabRegression(design, **options)
+    else:
+        model = LinearRegression(design, column_groups(estimator, design.n_features), **options)
+    return model, _default_prior(estimator, model)
 
 
 def column_groups(estimator, n_features):
     """Group of each column, from zero on: each has a precision of its own."""
     if estimator.groups is None:
         return np.arange(n_features) if estimator.prior == "ard" else np.zeros(n_features, np.int64)
-    if estimator.prior != "ridge":
-        raise ValueError(f"groups come with prior='ridge', one precision each; prior={estimator.prior!r} has its own")
     groups = np.asarray(estimator.groups)
     if groups.shape != (n_features,):
         raise ValueError(f"groups has shape {groups.shape}: give one label for each of the {n_features} columns")
     return np.unique(groups, return_inverse=True)[1]
 
 
-def known(value):
+def check_groups(estimator):
+    """Raise ValueError where groups meet a prior that has no use for them."""
+    if estimator.groups is not None and not (isinstance(estimator.prior, str) and estimator.prior == "ridge"):
+        raise ValueError(
+            f"groups are for prior='ridge', one precision each, but prior={estimator.prior!r}: leave groups=None"
+        )
+
+
+def _known(value):
     """A precision that is given; None where it is learned."""
     return float(value) if isinstance(value, Real) else None
 
 
-def scales(design, groups, shared):
-    """Natural scales: the variance of y by set of precisions, and precisions of the coefficients by set and group.
+def scales(model):
+    """Natural precisions of noise, shape (n_sets,), and of the coefficients, shape (n_sets, G).
 
-    The second give the columns of all groups together the variance of y, an equal share to each group. What does
-    not vary counts as varying by one.
+    One over the variance of y; and those at which the columns of all groups together have the variance of y, an equal
+    share to each group. A coefficient that is selected may have all of it. What does not vary counts as varying by one.
     """
-    var_y = _positive(design.squares / design.weight, np.abs(design.y_mean))
+    design = model.design
+    var_y = output_variances(design)
+    var_y = var_y if model.n_sets == len(var_y) else np.full(1, var_y.mean())
     var_x = _positive(design.diagonal / design.weight, np.abs(design.x_mean))
-    var_y = np.full(1, var_y.mean()) if shared else var_y
-    by_group = np.bincount(groups, var_x)
-    return var_y, len(by_group) * by_group / var_y[:, None]
+    by_group = np.bincount(model.groups, var_x) if isinstance(model, LinearRegression) else var_x.mean(keepdims=True)
+    with np.errstate(over="ignore"):
+        precisions = len(by_group) * by_group / var_y[:, None]
+    if not (np.isfinite(precisions) & (precisions > np.finfo(float).tiny)).all():
+        raise ValueError(
+            f"X and y are so many orders of magnitude apart (variances around {by_group.mean():.3g} and "
+            f"{var_y.mean():.3g}) that precisions of the coefficients are beyond float64: scale one of them"
+        )
+    return 1.0 / var_y, precisions
+
+
+def output_variances(design):
+    """Variances of the outputs, shape (T,); one where there is none."""
+    return _positive(design.squares / design.weight, np.abs(design.y_mean))
 
 
 def _positive(variances, centers):
@@ -46,62 +111,103 @@ def _positive(variances, centers):
     return np.where(moving, variances, variances[moving].mean() if moving.any() else 1.0)
 
 
-def make_prior(estimator, design, groups, shared, single):
-    """Joint prior of the coefficients, the intercept and the precisions that are learned."""
-    var_y, precisions = scales(design, groups, shared)
+def _default_prior(estimator, model):
+    """Prior from the estimator's parameters and the data."""
+    design = model.design
+    noise, shrinkage = scales(model)
     factors = {}
-    named = _Named(groups, single or shared)
-    if known(estimator.noise_precision) is None:
-        factors["noise_precision"] = _gamma(estimator.alpha_1, estimator.alpha_2, named(1.0 / var_y))
-    shape = (design.n_features,) if single else (design.n_outputs, design.n_features)
-    precision = known(estimator.weight_precision)
-    if precision is None:
-        factors["weight_precision"] = _gamma(estimator.lambda_1, estimator.lambda_2, named(precisions))
-        weights = NormalGivenPrecision(factors["weight_precision"], groups, shape)
-    else:
-        weights = IndependentNormal(np.zeros(shape), np.full(shape, precision))
+    if not model.noise:
+        factors["noise_precision"] = _gamma(estimator.alpha_1, estimator.alpha_2, model.named(noise))
+    if not model.shrinkage:
+        by_name = model.by_name(shrinkage)
+        factors["weight_precision"] = _gamma(estimator.lambda_1, estimator.lambda_2, by_name)
+    if isinstance(model, SpikeSlabRegression):
+        ones = np.ones_like(model.named(noise))
+        factors["inclusion"] = Beta(estimator.inclusion_1 * ones, estimator.inclusion_2 * ones)
     if estimator.fit_intercept:
-        own = _positive(design.squares / design.weight, np.abs(design.y_mean))
-        mean, spread = (design.y_mean[0], own[0]) if single else (design.y_mean, own)
-        factors["intercept"] = IndependentNormal(mean, 1.0 / (estimator.intercept_scale**2 * spread))
-    return Joint(weights=weights, **factors)
+        precision = 1.0 / (estimator.intercept_scale**2 * output_variances(design))
+        at = (design.y_mean[0], precision[0]) if model.single else (design.y_mean, precision)
+        factors["intercept"] = Intercept(*at, design.x_mean)
+    return Joint(weights=_weight_prior(model, factors), **factors)
+
+
+def _weight_prior(model, factors):
+    design = model.design
+    shape = (design.n_features,) if model.single else (design.n_outputs, design.n_features)
+    if isinstance(model, SpikeSlabRegression):
+        return SpikeSlabGiven(model.shrinkage or factors["weight_precision"], factors["inclusion"], shape)
+    if model.shrinkage:
+        return IndependentNormal(np.zeros(shape), np.full(shape, model.shrinkage))
+    return NormalGivenPrecision(factors["weight_precision"], model.groups, shape)
 
 
 def _gamma(shape, rate, scale):
-    """A Gamma prior; the default has shape one and its mean far above the natural scale."""
-    shape = 1.0 if shape is None else float(shape)
-    rate = shape * _RATE / scale if rate is None else np.full_like(scale, float(rate))
+    """A Gamma prior; the default has its mean well above the natural scale."""
+    scale = np.asarray(scale)
+    shape = _SHAPE if shape is None else float(shape)
+    rate = shape * _RATIO / scale if rate is None else np.full_like(scale, float(rate))
     return Gamma(np.full_like(rate, shape), rate)
 
 
-class _Named:
-    """Drops the axes of sets and groups where users do not know of them."""
+def _given_problem(estimator, design, options):
+    """The user's prior, checked, and the model that it belongs to."""
+    prior = estimator.prior
+    single = options["single"]
+    needed = {"weights"} | ({"intercept"} if estimator.fit_intercept else set())
+    needed |= set() if options["noise"] else {"noise_precision"}
+    if not needed <= set(prior):
+        raise ValueError(f"prior has factors {sorted(prior)}: it must have {sorted(needed)}")
+    shape = (design.n_features,) if single else (design.n_outputs, design.n_features)
+    if np.shape(prior.weights.mean) != shape:
+        raise ValueError(f"prior.weights has shape {np.shape(prior.weights.mean)}: X and y need {shape}")
+    if "intercept" in needed and not isinstance(prior.intercept, Intercept):
+        raise ValueError(f"prior.intercept is a {type(prior.intercept).__name__}: it must be an Intercept")
+    prior = Joint(**{name: factor for name, factor in prior.items() if name in needed | _PARENTS})
+    if isinstance(prior.weights, (NormalGivenPrecision, SpikeSlabGiven)):
+        return _hierarchical_problem(prior, design, options)
+    if not isinstance(prior.weights, (Normal, IndependentNormal)):
+        raise ValueError(
+            f"prior.weights is a {type(prior.weights).__name__}: it must be a normal distribution, or a prior_ of "
+            "another fit"
+        )
+    center = prior.intercept.center if "intercept" in prior else np.zeros(design.n_features)
+    return InformedRegression(design, center, **options), InformedRegression.stated(prior)
 
-    def __init__(self, groups, one_set):
-        self.one_group = not groups.any()
-        self.one_set = one_set
 
-    def __call__(self, values):
-        values = values[..., 0] if values.ndim > 1 and self.one_group else values
-        return np.asarray(values[0] if self.one_set else values)
+_PARENTS = {"weight_precision", "inclusion", "noise_precision"}
 
 
-def make_starts(estimator, design, groups, shared, random_state):
-    """Expected precisions to start from, for each restart: the natural scales, then random multiples of them."""
-    var_y, precisions = scales(design, groups, shared)
-    noise = 1.0 / var_y if estimator.alpha_init is None else np.full_like(var_y, estimator.alpha_init)
+def _hierarchical_problem(prior, design, options):
+    """The model of a prior_ of another fit; its intercept is moved to the mean of these rows."""
+    if options["shrinkage"]:
+        raise ValueError("weight_precision is known, but prior.weights has a precision to learn: leave it at 'learn'")
+    factors = dict(prior.items())
+    if "intercept" in factors:
+        factors["intercept"] = Intercept(prior.intercept.mean, prior.intercept.precision, design.x_mean)
+    if isinstance(prior.weights, SpikeSlabGiven):
+        return SpikeSlabRegression(design, **options), Joint(**factors)
+    return LinearRegression(design, prior.weights.groups, **options), Joint(**factors)
+
+
+def make_starts(estimator, model, prior, posterior, random_state):
+    """Posteriors to start from: the given one where it fits, else natural precisions; then random multiples of them."""
+    noise, shrinkage = scales(model)
+    if estimator.alpha_init is not None:
+        noise = np.full_like(noise, estimator.alpha_init)
     if estimator.lambda_init is not None:
-        precisions = np.broadcast_to(_initial(estimator.lambda_init, groups), precisions.shape)
-    starts = [(noise, precisions)]
+        shrinkage = np.broadcast_to(_initial(estimator.lambda_init, shrinkage.shape[1]), shrinkage.shape)
+    starts = [model.start(prior, noise, shrinkage)]
+    if posterior is not None and model.continues(posterior):
+        starts = [model.continued(prior, posterior)]
     for _ in range(estimator.n_init - 1):
-        starts.append((noise, precisions * np.exp(2.0 * random_state.standard_normal(precisions.shape))))
+        scattered = shrinkage * np.exp(2.0 * random_state.standard_normal(shrinkage.shape))
+        starts.append(model.start(prior, noise, scattered))
     return starts
 
 
-def _initial(value, groups):
+def _initial(value, n_groups):
     """Initial precisions by group: a number, or one for each group, or each column."""
     array = np.asarray(value, dtype=np.float64)
-    n_groups = groups.max() + 1
     if array.ndim > 1 or array.size not in (1, n_groups) or not (array > 0.0).all() or not np.isfinite(array).all():
         raise ValueError(
             f"lambda_init={value!r}: give a positive number, or {n_groups} of them, one for each precision"

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skvi.base import check_count
+from skvi.families.base import tail_probabilities
 
 
 class LinearReports:
@@ -24,42 +25,38 @@ class LinearReports:
         DataFrame
             A row for each feature and the intercept, named; of several outputs, with the output first. Columns:
             mean, sd, lower, upper, and probability_of_sign, the posterior probability that the coefficient has the
-            sign of its mean.
+            sign of its mean; of a spike-and-slab prior also inclusion_probability.
         """
         check_is_fitted(self)
         q = self.posterior_.weights
         names = list(_check_feature_names_in(self))
-        mean, sd, interval = q.mean, np.sqrt(q.var), q.interval(level)
-        if "intercept" in self.posterior_:
-            names.append("intercept")
-            at_zero = self._intercept_at_zero(level)
-            mean, sd, interval = (
-                np.concatenate([old, new], axis=self._feature_axis)
-                for old, new in zip((mean, sd, interval), at_zero, strict=True)
-            )
+        interval = q.interval(level)
         columns = {
-            "mean": mean,
-            "sd": sd,
+            "mean": q.mean,
+            "sd": np.sqrt(q.var),
             "lower": interval[..., 0],
             "upper": interval[..., 1],
-            "probability_of_sign": ndtr(np.abs(mean) / sd),
+            "probability_of_sign": q.sign_probability,
         }
+        if hasattr(self, "inclusion_probability_"):
+            columns["inclusion_probability"] = self.inclusion_probability_
+        if "intercept" in self.posterior_:
+            names.append("intercept")
+            last = self._intercept_at_zero(level)
+            columns = {name: np.concatenate([old, last[name][..., None]], axis=-1) for name, old in columns.items()}
         index = pd.Index(names, name="feature")
-        if mean.ndim > 1:
-            index = pd.MultiIndex.from_product([range(len(mean)), names], names=["output", "feature"])
+        if q.mean.ndim > 1:
+            index = pd.MultiIndex.from_product([range(len(q.mean)), names], names=["output", "feature"])
         return pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index)
 
-    @property
-    def _feature_axis(self):
-        return self.posterior_.weights.mean.ndim - 1
-
     def _intercept_at_zero(self, level):
-        """Mean, deviation and interval of the prediction at x = 0, with an axis for the features."""
+        """The row of the prediction at x = 0, each entry with the shape of the outputs."""
+        mean = np.asarray(self.intercept_)
         var = self.posterior_.weights.quadratic(self.X_offset_[None])[..., 0] + self.posterior_.intercept.var
-        mean, sd = np.expand_dims(self.intercept_, -1), np.expand_dims(np.sqrt(var), -1)
-        half = self.posterior_.intercept.interval(level)
-        half = np.expand_dims((half[..., 1] - half[..., 0]) * 0.5 * np.sqrt(var / self.posterior_.intercept.var), -1)
-        return mean, sd, np.stack([mean - half, mean + half], axis=-1)
+        sd = np.sqrt(var)
+        half = sd * ndtri(tail_probabilities(level)[1])
+        row = {"mean": mean, "sd": sd, "lower": mean - half, "upper": mean + half}
+        return row | {"probability_of_sign": ndtr(np.abs(mean) / sd), "inclusion_probability": np.ones_like(mean)}
 
     def sample_posterior(self, n_samples=1, random_state=None):
         """Draw from the posterior.

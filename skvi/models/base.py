@@ -71,8 +71,15 @@ class ConjugateModel:
         """Return the posterior a rate of the way to a target, in natural parameters."""
         return posterior.blended(target, rate)
 
+    def step_towards(self, posterior, prior, summary, rate):
+        """Return the posterior moved by a rate towards what it would be if the summary were all the data."""
+        return self.blended(prior, posterior, self.global_step(prior, summary, posterior), rate)
+
     def beyond(self, summary, base, rate):
-        """Return a summary beyond this one, in the direction that it came from the base: at rate 1 this one."""
+        """Return a summary beyond this one, in the direction that it came from the base: at rate 1 this one.
+
+        The base is not needed any more: what it holds may be overwritten.
+        """
         return rate * summary + (1.0 - rate) * base
 
     def learned(self, prior, summary, posterior, rate=1.0):

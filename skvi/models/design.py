@@ -6,9 +6,10 @@ Letters: N rows, D features, T outputs; X and y are about their centre, W holds 
 import numpy as np
 
 from skvi.families.base import lazy
-from skvi.models.spectrum import Spectrum, eigenbasis
+from skvi.models.frozen import FrozenSystem
+from skvi.models.spectrum import ColumnSpectrum, RowSpectrum
 from skvi.models.systems import GramSystem, RowSystem, SpectralSystem
-from skvi.models.tables import DenseRows
+from skvi.models.tables import ROUNDING_OF_SUMS, DenseRows
 
 
 class Design:
@@ -33,10 +34,16 @@ class Design:
         pull = 2.0 * self.cross[outputs] - self.times_gram(mean)
         return np.maximum(self.squares[outputs] - np.einsum("td,td->t", mean, pull), 0.0)
 
-    def system(self, shrinkage, scale, outputs=slice(None)):
+    def system(self, shrinkage, scale, outputs=slice(None), frozen=None):
         """The linear system of a diagonal R, shape (D,), and alpha, for some of the outputs."""
+        if frozen is not None and frozen.any():
+            return FrozenSystem(self, shrinkage, scale, outputs, frozen)
         if (shrinkage == shrinkage[0]).all():
             return SpectralSystem(self, float(shrinkage[0]), scale, outputs)
+        return self.general_system_at(shrinkage, scale, outputs)
+
+    def general_system_at(self, shrinkage, scale, outputs):
+        """The same by a Cholesky factor."""
         return self.general_system(self, shrinkage, scale, outputs)
 
     def __getstate__(self):
@@ -67,12 +74,15 @@ class GramDesign(Design):
         """Rows of mean times X'WX."""
         return mean @ self.gram
 
+    def restricted(self, columns):
+        """The design of some columns."""
+        gram = self.gram[np.ix_(columns, columns)]
+        return GramDesign(self.weight, self.x_mean[columns], self.y_mean, gram, self.cross[:, columns], self.squares)
+
     @lazy
     def spectrum(self):
-        """The eigenbasis of X'WX."""
-        values, basis = eigenbasis(self.gram)
-        pulls = basis.along(self.cross)
-        return Spectrum(values, pulls, pulls, basis.back, lambda: basis.back(np.eye(len(values))).T)
+        """The basis of ridge regression."""
+        return ColumnSpectrum(self.gram, self.cross, self.squares)
 
 
 class RowDesign(Design):
@@ -106,7 +116,13 @@ class RowDesign(Design):
         table, roots, shift = self.rows.table, self.rows.roots, self.rows.shift
         first = np.asarray(table.T @ roots).ravel()
         second = np.asarray(table.multiply(table).sum(axis=0)).ravel()
-        return np.maximum(second - shift * (2.0 * first - (roots @ roots) * shift), 0.0)
+        squares = second - shift * (2.0 * first - (roots @ roots) * shift)
+        return np.where(squares <= ROUNDING_OF_SUMS * second, 0.0, squares)
+
+    @lazy
+    def columns(self):
+        """The columns of X, filled in and contiguous, shape (D, N)."""
+        return np.ascontiguousarray(self.rows.columns(slice(None)).T)
 
     @property
     def gram(self):
@@ -121,17 +137,15 @@ class RowDesign(Design):
         residuals = self.targets[outputs] - self.rows.times(mean.T).T
         return np.einsum("tn,tn->t", residuals, residuals)
 
+    def restricted(self, columns):
+        """The design of some columns, by their Gram matrix where they have become fewer than the rows."""
+        rows = self.rows.restricted(columns)
+        design = RowDesign(self.weight, self.x_mean[columns], self.y_mean, rows, self.targets)
+        if len(columns) >= self.targets.shape[1]:
+            return design
+        return GramDesign(self.weight, design.x_mean, self.y_mean, design.gram, design.cross, self.squares)
+
     @lazy
     def spectrum(self):
-        """The eigenbasis of X'WX, by way of XWX'."""
-        values, basis = eigenbasis(self.rows.outer())
-        seeds = basis.along(self.targets)
-        floor = np.finfo(float).tiny + values[-1] * np.finfo(float).eps
-
-        def expand(scaled):
-            return self.rows.transposed_times(basis.back(scaled).T).T
-
-        def vectors():
-            return expand(np.diag(1.0 / np.sqrt(np.maximum(values, floor)))).T
-
-        return Spectrum(values, seeds * np.sqrt(values), seeds, expand, vectors)
+        """The basis of ridge regression."""
+        return RowSpectrum(self.rows, self.targets)

@@ -7,8 +7,8 @@ from scipy.special import gammaln
 
 from skvi.families import Moments, NormalGamma, NormalWishart, SphericalNormalGamma, TiedNormalWishart
 from skvi.families.normal_precision import LOG_2PI
+from skvi.kernels import diagonal, moments
 from skvi.kernels import gaussian as kernels
-from skvi.kernels import moments
 from skvi.kernels.blocks import FEATURE_TILE, TABLE_TILE, padded
 from skvi.models.rows import pad
 
@@ -80,17 +80,17 @@ class _FullMoments(GaussianComponents):
 
     def _unpad(self, second, d):
         moments.mirror(second)
-        return second[:, :d, :d]
+        return np.ascontiguousarray(second[:, :d, :d])
 
 
 class _DiagonalMoments(GaussianComponents):
     def moment_kernel(self, n_features):
         """The kernel that adds moments, and whether it reads a block's table."""
-        return moments.diagonal_moments, True
+        return diagonal.diagonal_moments, True
 
     def score_kernel(self, n_features):
         """The kernel of scores: expected log joint of rows and components, less the base measure."""
-        return kernels.diagonal_scores
+        return diagonal.expanded_diagonal_scores
 
     def _second_shape(self, n_components, depth):
         return n_components, 1, depth
@@ -217,6 +217,10 @@ class SphericalComponents(_DiagonalMoments):
 
     name = "spherical"
     family = SphericalNormalGamma
+
+    def score_kernel(self, n_features):
+        """The kernel of scores: expected log joint of rows and components, less the base measure."""
+        return diagonal.spherical_scores
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""

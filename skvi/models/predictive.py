@@ -12,6 +12,10 @@ _DEPTH = 40.0
 # Step in units of the integrand's width.
 _STEP = 0.4
 _BLOCK_VALUES = 2**17
+# Logarithm of the least noise precision whose variance float64 holds.
+_LOWEST = -700.0
+# Shape above which the first term of Stirling's series leaves out less than rounding takes of the exact form.
+_LARGE_SHAPE = 1e4
 _SQRT_TWO_PI = np.sqrt(2.0 * np.pi)
 
 
@@ -32,10 +36,10 @@ def log_density(residuals, variances, shape, rate):
     squares, n_outputs = residuals**2, len(residuals)
     # Between the mode of the Gamma and that of its posterior after this row alone, v being nought.
     most = shape + 0.5 * n_outputs
-    low = np.log(most / (rate + 0.5 * squares.sum(axis=0))) - _reach_below(shape)
+    low = np.maximum(np.log(most / (rate + 0.5 * squares.sum(axis=0))) - _reach_below(shape), _LOWEST)
     high = np.log(most / rate) + np.log1p(_reach_below(shape))
     n_points = np.ceil((high - low) * np.sqrt(most + 0.5) / _STEP).astype(int) + 1
-    constant = shape * np.log(rate) - gammaln(shape) - n_outputs * np.log(_SQRT_TWO_PI)
+    constant = _log_peak(shape) - n_outputs * np.log(_SQRT_TWO_PI)
     out = np.empty(squares.shape[1])
     order = np.argsort(n_points, kind="stable")
     start = 0
@@ -43,7 +47,7 @@ def log_density(residuals, variances, shape, rate):
         rows = order[start : start + max(1, _BLOCK_VALUES // n_points[order[start]])]
         fractions = np.linspace(0.0, 1.0, n_points[rows[-1]])
         u = low[rows, None] + (high - low[rows])[:, None] * fractions
-        terms = shape * u - rate * np.exp(u)
+        terms = _log_gamma(u, shape, rate)
         noise = np.exp(-u)
         for square, variance in zip(squares[:, rows], variances[:, rows], strict=True):
             total = noise + variance[:, None]
@@ -57,11 +61,10 @@ def log_density(residuals, variances, shape, rate):
 
 def half_width(variance, level, shape, rate):
     """Half the width of central predictive intervals around the predictive mean, shape (N,)."""
-    low = np.log(shape / rate) - _reach_below(shape)
+    low = max(np.log(shape / rate) - _reach_below(shape), _LOWEST)
     high = np.log(shape / rate) + np.log1p(_reach_below(shape))
     u = np.linspace(low, high, int(np.ceil((high - low) * np.sqrt(shape + 1.0) / _STEP)) + 1)
-    log_weights = shape * u - rate * np.exp(u)
-    weights = np.exp(log_weights - log_weights.max())
+    weights = np.exp(_log_gamma(u, shape, rate))
     weights /= weights.sum()
     target, noise = 0.5 * (1.0 + level), np.exp(-u)
     out = np.empty(len(variance))
@@ -71,6 +74,19 @@ def half_width(variance, level, shape, rate):
         deviation = np.sqrt(variance[rows, None] + noise)
         out[rows] = _quantile(deviation, weights, target)
     return out
+
+
+def _log_gamma(u, shape, rate):
+    """Log density of u = log alpha less that at its mode: terms of the size of shape would cancel."""
+    beside = u - np.log(shape / rate)
+    return shape * (beside - np.expm1(beside))
+
+
+def _log_peak(shape):
+    """Log density of u = log alpha at its mode, by Stirling's series where shape is large."""
+    if shape < _LARGE_SHAPE:
+        return shape * np.log(shape) - shape - gammaln(shape)
+    return 0.5 * np.log(shape / (2.0 * np.pi)) - 1.0 / (12.0 * shape)
 
 
 def _reach_below(shape):

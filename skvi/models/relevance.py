@@ -27,12 +27,14 @@ def best_precisions(precisions, var, squares, n_outputs, shape, rate):
     -------
     ndarray of the same shape
     """
-    own = np.maximum(1.0 / var - precisions, 0.0)
-    pull = squares / var**2
+    total = 1.0 / var
+    own = np.maximum(total - precisions, 0.0)
 
     def slope(log_precision):
         r = np.exp(log_precision)
-        return 0.5 * (n_outputs * own - pull * r / (r + own)) / (r + own) + shape - rate * r
+        # q / (r + s), the mean at r, is the mean as it is times a ratio that no scale of the column makes overflow.
+        shift = total / (r + own)
+        return 0.5 * (n_outputs * own / (r + own) - squares * r * shift**2) + shape - rate * r
 
     start = np.log(precisions)
     rising = slope(start) > 0.0

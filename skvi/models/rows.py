@@ -1,6 +1,7 @@
 """Rows of a table with weights: what local steps of row-wise models read."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ class Rows:
         """Number of rows."""
         return self.values.shape[0]
 
-    @property
+    @cached_property
     def weight(self):
         """Sum of the weights."""
         return float(self.weights.sum())

@@ -1,46 +1,37 @@
-"""The eigenbasis in which a ridge regression is a sum over coordinates."""
+"""Ridge regression in the basis in which X'WX, or XWX' where rows are fewer, is tridiagonal.
 
-from dataclasses import dataclass
+Reflections lead to that basis in half the work of an eigendecomposition, and a fit needs no more: there each system
+r + alpha T is solved in order of its size, and the eigenvalues of T give traces and determinants.
+"""
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
-from scipy.linalg.lapack import dormqr, dsytrd, dsytrd_lwork
+from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal
+from scipy.linalg.lapack import dormqr, dptsv, dsytrd, dsytrd_lwork
+
+from skvi.families.base import lazy
 
 
-@dataclass(frozen=True)
-class Spectrum:
-    """Eigenvalues of X'WX that need not vanish, and the data in the basis of their vectors.
+class Tridiagonal:
+    """A positive semi-definite matrix as Q T Q'.
 
     Parameters
     ----------
-    values : ndarray of shape (M,), non-negative
-    pulls : ndarray of shape (T, M)
-        X'Wy along the eigenvectors.
-    seeds : ndarray of shape (T, M)
-        What `expand` turns into X'Wy.
-    expand : callable
-        Maps seeds scaled along the eigenvectors back to coefficients: (T, M) to (T, D).
-    vectors : callable
-        Gives the eigenvectors, shape (D, M).
+    matrix : ndarray of shape (M, M)
     """
 
-    values: np.ndarray
-    pulls: np.ndarray
-    seeds: np.ndarray
-    expand: object
-    vectors: object
+    def __init__(self, matrix):
+        work = int(dsytrd_lwork(len(matrix), lower=1)[0])
+        reduced, self._diagonal, self._beside, self._factors, _ = dsytrd(matrix, lower=1, lwork=work)
+        self._reflectors = np.asfortranarray(reduced[1:, :-1])
 
+    @lazy
+    def values(self):
+        """Eigenvalues, rising and non-negative."""
+        return np.maximum(eigvalsh_tridiagonal(self._diagonal, self._beside, check_finite=False), 0.0)
 
-class _Basis:
-    """Eigenvectors Q V of a symmetric matrix: those of its tridiagonal form, and the reflections that led to it.
-
-    The product is not formed: a fit needs only what a few vectors are in this basis.
-    """
-
-    def __init__(self, reflectors, factors, vectors):
-        self._reflectors = reflectors
-        self._factors = factors
-        self._vectors = vectors
+    @lazy
+    def _eigenvectors(self):
+        return eigh_tridiagonal(self._diagonal, self._beside, check_finite=False)[1]
 
     def _reflected(self, rows, transposed):
         """Rows times Q, or times its transpose."""
@@ -54,17 +45,128 @@ class _Basis:
         return out
 
     def along(self, rows):
-        """Rows in the eigenbasis."""
-        return self._reflected(rows, transposed=False) @ self._vectors
+        """Rows in the basis."""
+        return self._reflected(rows, transposed=False)
 
     def back(self, rows):
-        """Rows out of the eigenbasis."""
-        return self._reflected(rows @ self._vectors.T, transposed=True)
+        """Rows out of the basis."""
+        return self._reflected(rows, transposed=True)
+
+    def eigenvectors_back(self):
+        """The eigenvectors of the matrix, one a row."""
+        return self.back(self._eigenvectors.T)
+
+    def times(self, rows):
+        """Rows in the basis times T."""
+        out = rows * self._diagonal
+        out[:, 1:] += rows[:, :-1] * self._beside
+        out[:, :-1] += rows[:, 1:] * self._beside
+        return out
+
+    def solved(self, rows, shrinkage, scale):
+        """Rows in the basis times the inverse of shrinkage + scale T."""
+        diagonal, beside = shrinkage + scale * self._diagonal, scale * self._beside
+        if len(diagonal) == 1:
+            return rows / (shrinkage + scale * self.values)
+        _, _, solution, info = dptsv(diagonal, beside, rows.T)
+        if info == 0:
+            return solution.T
+        # Rounding has made T indefinite by more than the shrinkage.
+        vectors = self._eigenvectors
+        return (rows @ vectors) / (shrinkage + scale * self.values) @ vectors.T
 
 
-def eigenbasis(matrix):
-    """Eigenvalues of a positive semi-definite matrix, rising, and the basis of its eigenvectors."""
-    size = int(dsytrd_lwork(len(matrix), lower=1)[0])
-    reduced, diagonal, beside, factors, _ = dsytrd(matrix, lower=1, lwork=size)
-    values, vectors = eigh_tridiagonal(diagonal, beside, check_finite=False)
-    return np.maximum(values, 0.0), _Basis(np.asfortranarray(reduced[1:, :-1]), factors, vectors)
+class ColumnSpectrum:
+    """A design by X'WX.
+
+    Coordinates, shape (T, M), stand for the coefficients of some outputs.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (D, D)
+    cross : ndarray of shape (T, D)
+    squares : ndarray of shape (T,)
+    """
+
+    #: whether the eigenvectors span all coefficients
+    complete = True
+
+    def __init__(self, gram, cross, squares):
+        self._form = Tridiagonal(gram)
+        self._seeds = self._form.along(cross)
+        self._squares = squares
+
+    @property
+    def values(self):
+        """Eigenvalues of X'WX that need not vanish, shape (M,)."""
+        return self._form.values
+
+    def coordinates(self, outputs, shrinkage, scale):
+        """Of the means at precision shrinkage + scale X'WX."""
+        return self._form.solved(scale * self._seeds[outputs], shrinkage, scale)
+
+    def coefficients(self, coordinates):
+        """The coefficients, shape (T, D)."""
+        return self._form.back(coordinates)
+
+    def norm(self, coordinates):
+        """Sum of squares of all coefficients."""
+        return float(np.vdot(coordinates, coordinates))
+
+    def residual_squares(self, coordinates, outputs):
+        """Weighted sums of squares of what the coefficients leave of y, shape (T,)."""
+        pull = 2.0 * self._seeds[outputs] - self._form.times(coordinates)
+        return np.maximum(self._squares[outputs] - np.einsum("tm,tm->t", coordinates, pull), 0.0)
+
+    @lazy
+    def vectors(self):
+        """Eigenvectors of X'WX, shape (D, M)."""
+        return self._form.eigenvectors_back().T
+
+
+class RowSpectrum:
+    """A design by XWX', where rows are fewer than columns; the same interface.
+
+    Parameters
+    ----------
+    rows : DenseRows or ShiftedRows
+    targets : ndarray of shape (T, N)
+    """
+
+    complete = False
+
+    def __init__(self, rows, targets):
+        self._rows = rows
+        self._form = Tridiagonal(rows.outer())
+        self._seeds = self._form.along(targets)
+
+    @property
+    def values(self):
+        """Eigenvalues of X'WX that need not vanish, shape (N,)."""
+        return self._form.values
+
+    def coordinates(self, outputs, shrinkage, scale):
+        """Of the means at precision shrinkage + scale X'WX."""
+        return self._form.solved(scale * self._seeds[outputs], shrinkage, scale)
+
+    def coefficients(self, coordinates):
+        """The coefficients, shape (T, D)."""
+        return self._rows.transposed_times(self._form.back(coordinates).T).T
+
+    def norm(self, coordinates):
+        """Sum of squares of all coefficients."""
+        return max(float(np.vdot(coordinates, self._form.times(coordinates))), 0.0)
+
+    def residual_squares(self, coordinates, outputs):
+        """Weighted sums of squares of what the coefficients leave of y, shape (T,)."""
+        left = self._seeds[outputs] - self._form.times(coordinates)
+        return np.einsum("tn,tn->t", left, left)
+
+    @lazy
+    def vectors(self):
+        """Eigenvectors of X'WX, shape (D, N); the null vector where there is rounding alone."""
+        across = self._rows.transposed_times(self._form.eigenvectors_back().T)
+        # Below lies rounding alone, whose vectors would be of any length.
+        floor = np.finfo(float).tiny + max(self.values[-1], self._rows.cancelled) * np.finfo(float).eps
+        norms = np.sqrt(np.einsum("dm,dm->m", across, across))
+        return across / np.maximum(np.sqrt(np.maximum(self.values, floor)), norms)

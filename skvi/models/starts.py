@@ -12,9 +12,8 @@ import numpy as np
 
 from skvi import _threads
 from skvi.kernels.assignments import harden
-from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, TABLE_TILE, load_block, padded
-from skvi.kernels.gaussian import diagonal_scores, project
-from skvi.kernels.moments import label_sums
+from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, load_block, padded
+from skvi.kernels.gaussian import diagonal_scores
 from skvi.models.rows import Block, kernel_blocks, pad
 
 _SAMPLE_DOUBLES = 2**18
@@ -102,12 +101,11 @@ def row_keys(rows, description):
     deviations = np.sqrt(np.diag(description.scatter) / description.count)
     weights = np.random.default_rng(_DIRECTION_SEED).standard_normal(d)
     direction = np.divide(weights, deviations, out=np.zeros(d), where=deviations > 0.0)
-    center, direction = _pad(np.stack([description.mean, direction]))
-    keys = np.empty(rows.n_rows)
+    keys = np.zeros(rows.n_rows)
     for part, block in kernel_blocks(rows, _KEY_ROWS, with_table=False):
-        out = _threads.scratch("keys", block.weights.shape)
-        project(block.x, center, direction, out)
-        keys[part] = out[: part.stop - part.start]
+        # In the order of features: equal rows give equal bits.
+        for x, center, weight in zip(block.x, description.mean, direction, strict=False):
+            keys[part] += weight * (x[: part.stop - part.start] - center)
     return keys
 
 
@@ -173,16 +171,19 @@ class Sample:
         self.values = np.asarray(rows.values[order[firsts[chosen]]], dtype=float)
         self.weights = weights
         width = padded(len(chosen), ROW_TILE)
-        x, table = np.empty((padded(d, FEATURE_TILE), width)), np.empty((width, padded(d, TABLE_TILE)))
-        self.block = Block(x, table, np.empty(width))
+        self.block = Block(np.empty((padded(d, FEATURE_TILE), width)), np.empty((width, 0)), np.empty(width))
         load_block(self.values, self.weights, 0, *self.block)
+
+    def _scores(self, points, precision):
+        """Half the squared distances of all rows from points times minus the precision, shape (n_points, width)."""
+        out = np.empty((len(points), len(self.block.weights)))
+        centers = _pad(points)
+        diagonal_scores(self.block.x, centers, _repeated(precision, centers), np.zeros(len(points)), out)
+        return out
 
     def squared_distances(self, points):
         """Squared distances from points to all rows, shape (n_points, n_rows)."""
-        centers = _pad(points)
-        out = np.empty((len(points), len(self.block.weights)))
-        diagonal_scores(self.block.x, centers, _repeated(2.0, centers), np.zeros(len(points)), out)
-        return -out[:, : len(self.values)]
+        return -self._scores(points, 2.0)[:, : len(self.values)]
 
     def draw(self, n, rng):
         """Draw n distinct rows with chances by weight; all, repeated in turn, where there are fewer."""
@@ -206,14 +207,14 @@ class Sample:
                 continue
             candidates = self._pick(potential, draws)
             distances = np.minimum(self.squared_distances(self.values[candidates]), nearest)
-            best = np.argmin(distances @ self.weights)
+            best = (distances @ self.weights).argmin()
             nearest = distances[best]
             centers.append(self.values[candidates[best]])
         return np.array(centers)
 
     def _pick(self, masses, uniform):
-        cumulative = np.cumsum(masses)
-        return np.minimum(np.searchsorted(cumulative, uniform * cumulative[-1]), len(masses) - 1)
+        cumulative = masses.cumsum()
+        return np.minimum(cumulative.searchsorted(uniform * cumulative[-1]), len(masses) - 1)
 
     def k_means(self, n, rng, n_tries=1):
         """Centres by Lloyd's algorithm from rows that are spread out; of several tries the best is finished."""
@@ -228,20 +229,16 @@ class Sample:
 
     def _lloyd(self, centers, most_sweeps):
         """Move each centre to the mean of the rows nearest to it until none changes hands."""
-        n = len(centers)
         d = centers.shape[1]
-        scores = np.empty((n, len(self.block.weights)))
         labels = np.empty(len(self.block.weights), np.int64)
         previous = np.full_like(labels, -1)
         for _ in range(most_sweeps):
-            points = _pad(centers)
-            diagonal_scores(self.block.x, points, _repeated(1.0, points), np.zeros(n), scores)
+            scores = self._scores(centers, 1.0)
             harden(scores, self.block.weights, labels)
             if (labels == previous).all():
                 break
             previous[:] = labels
-            count, total = np.zeros(n), np.zeros((n, self.block.table.shape[1]))
-            label_sums(self.block.table, self.block.weights, labels, count, total)
+            count, total = scores.sum(axis=1), scores @ self.block.x.T
             # A centre that lost all its rows stays where it is.
             kept = count > 0.0
             centers = np.where(kept[:, None], total[:, :d] / np.where(kept, count, 1.0)[:, None], centers)

@@ -13,7 +13,7 @@ from scipy import sparse
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.models.design import GramDesign, RowDesign
-from skvi.models.tables import shifted
+from skvi.models.tables import ROUNDING_OF_SUMS, PlainState, filled, shifted
 
 # Doubles of rows that are centred at a time: a share of the second-level cache.
 _CHUNK_DOUBLES = 2**16
@@ -65,12 +65,20 @@ class DesignSums:
         """These sums."""
         return self
 
+    def _without_rounding(self, about, shift):
+        """Sums about a centre so far away, zero for columns that do not vary but for the rounding of their sums."""
+        flat = np.diagonal(about) <= ROUNDING_OF_SUMS * self.weight * shift**2
+        if not flat.any():
+            return about
+        return np.where(flat | flat[:, None], 0.0, about)
+
     def design(self, centered, n_jobs=1):
         """The design about its weighted mean, or about zero; work on it takes n_jobs threads."""
         n_features, weight = self.n_features, self.weight
         mean = self.origin + self.matrix[-1] / weight
         mean[-1] = 0.0
-        about = self.about(mean if centered else np.zeros_like(mean)).matrix
+        center = mean if centered else np.zeros_like(mean)
+        about = self._without_rounding(self.about(center).matrix, center - self.origin)
         return GramDesign(
             weight=weight,
             x_mean=mean[:n_features] if centered else np.zeros(n_features),
@@ -82,7 +90,7 @@ class DesignSums:
 
 
 @dataclass(frozen=True)
-class DesignRows:
+class DesignRows(PlainState):
     """Rows of a design with fewer rows than columns, each scaled by the root of its weight.
 
     Parameters
@@ -112,23 +120,22 @@ class DesignRows:
     def sums(self):
         """The sums of these rows."""
         rest = np.column_stack([self.y, self.roots])
-        gram, cross = self.x.T @ self.x, np.asarray(self.x.T @ rest)
-        gram = gram.toarray() if sparse.issparse(gram) else gram
+        gram, cross = filled(self.x.T @ self.x), np.asarray(self.x.T @ rest)
         return DesignSums(self.origin, self.n_features, np.block([[gram, cross], [cross.T, rest.T @ rest]]))
 
     def __add__(self, other):
         if isinstance(other, DesignSums) or len(self.roots) + len(other.roots) > self.n_features:
             return self.sums + other
         shift = (other.origin - self.origin)[:-1]
-        x, y = other.x, other.y
-        if shift.any():
-            x = x + np.multiply.outer(other.roots, shift[: self.n_features])
-            y = y + np.multiply.outer(other.roots, shift[self.n_features :])
-        stack = sparse.vstack if sparse.issparse(x) else np.vstack
+        y = other.y + np.multiply.outer(other.roots, shift[self.n_features :])
+        parts, shift = [self.x, other.x], shift[: self.n_features]
+        if shift.any() or not all(map(sparse.issparse, parts)):
+            parts = [filled(part) for part in parts]
+            parts[1] = parts[1] + np.multiply.outer(other.roots, shift)
         return DesignRows(
             self.origin,
             self.n_features,
-            stack([self.x, x]),
+            sparse.vstack(parts, format="csr") if sparse.issparse(parts[0]) else np.vstack(parts),
             np.vstack([self.y, y]),
             np.concatenate([self.roots, other.roots]),
         )
@@ -177,9 +184,10 @@ def summed(x, y, weights, n_jobs, origin=None):
     wide = len(weights) <= n_features
     if origin is None:
         origin = _origin(x, y, weights, len(weights) if wide else _ORIGIN_ROWS)
+    about_zero = not origin[:n_features].any()
     if wide:
-        return _rows(x, y, weights, origin)
-    if sparse.issparse(x) and x.nnz < _DENSE_SHARE * x.shape[0] * n_features:
+        return _rows(x if about_zero else filled(x), y, weights, origin)
+    if sparse.issparse(x) and about_zero and x.nnz < _DENSE_SHARE * x.shape[0] * n_features:
         return _rows(x, y, weights, origin).sums
     roots = None if (weights == 1.0).all() else np.sqrt(weights)
     ranges = cut(x.shape[0], len(origin) ** 2, 8.0 * len(origin) ** 2)
@@ -216,7 +224,7 @@ def _sum_range(x, y, roots, origin, start, stop):
     for begin in range(start, stop, size):
         end = min(begin + size, stop)
         a, rows = table[: end - begin], x[begin:end]
-        np.subtract(rows.toarray() if sparse.issparse(rows) else rows, origin[:n_features], out=a[:, :n_features])
+        np.subtract(filled(rows), origin[:n_features], out=a[:, :n_features])
         np.subtract(y[begin:end], origin[n_features:-1], out=a[:, n_features:-1])
         a[:, -1] = 1.0
         if roots is not None:

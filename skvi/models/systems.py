@@ -1,6 +1,6 @@
 """The linear system behind Gaussian coefficients: precision R + alpha X'WX with a diagonal R.
 
-Three ways to solve it, of one interface: in the eigenbasis of X'WX where R is a multiple of the identity, else
+Three ways to solve it, of one interface: in a basis of X'WX where R is a multiple of the identity, else
 by a Cholesky factor of the side that is smaller. None forms the precision. With S its inverse, each gives
 
     mean             alpha S X'Wy of the outputs that it serves, shape (T, D)
@@ -46,7 +46,7 @@ class System:
 
 
 class SpectralSystem(System):
-    """R a multiple of the identity: a sweep of order D in the eigenbasis."""
+    """R a multiple of the identity: a sweep of order D in the basis of the design."""
 
     def __init__(self, design, shrinkage, scale, outputs):
         super().__init__(design, shrinkage, scale, outputs)
@@ -54,15 +54,15 @@ class SpectralSystem(System):
         self.values = shrinkage + scale * self.spectrum.values
 
     @lazy
-    def mean(self):
-        return self.spectrum.expand(self.spectrum.seeds[self.outputs] * (self.scale / self.values))
+    def _coordinates(self):
+        return self.spectrum.coordinates(self.outputs, self.shrinkage, self.scale)
 
     @lazy
-    def _along(self):
-        return self.spectrum.pulls[self.outputs] * (self.scale / self.values)
+    def mean(self):
+        return self.spectrum.coefficients(self._coordinates)
 
     def norms(self, groups):
-        return super().norms(groups) if groups.any() else np.array([np.vdot(self._along, self._along)])
+        return super().norms(groups) if groups.any() else np.array([self.spectrum.norm(self._coordinates)])
 
     def shares(self, groups):
         if groups.any():
@@ -71,8 +71,7 @@ class SpectralSystem(System):
 
     @lazy
     def residual_squares(self):
-        explained = self._along * (2.0 * self.spectrum.pulls[self.outputs] - self.spectrum.values * self._along)
-        return np.maximum(self.design.squares[self.outputs] - explained.sum(axis=1), 0.0)
+        return self.spectrum.residual_squares(self._coordinates, self.outputs)
 
     @lazy
     def log_det(self):
@@ -82,30 +81,35 @@ class SpectralSystem(System):
     @lazy
     def determined(self):
         shares = self.scale * self.spectrum.values / self.values
-        return (self.spectrum.vectors() ** 2) @ shares
+        return (self.spectrum.vectors**2) @ shares
 
     @property
     def var(self):
-        vectors = self.spectrum.vectors()
-        free = np.maximum(1.0 - (vectors**2).sum(axis=1), 0.0)
-        return (vectors**2) @ (1.0 / self.values) + free / self.shrinkage
+        vectors = self.spectrum.vectors
+        along = (vectors**2) @ (1.0 / self.values)
+        if self.spectrum.complete:
+            return along
+        return along + np.maximum(1.0 - (vectors**2).sum(axis=1), 0.0) / self.shrinkage
 
     def quadratic(self, x):
-        along = (x @ self.spectrum.vectors()) ** 2
-        across = 0.0
-        if along.shape[1] < x.shape[1]:
-            across = np.maximum(np.einsum("nd,nd->n", x, x) - along.sum(axis=1), 0.0) / self.shrinkage
-        return along @ (1.0 / self.values) + across
+        vectors = self.spectrum.vectors
+        seen = x @ vectors
+        along = seen**2 @ (1.0 / self.values)
+        if self.spectrum.complete:
+            return along
+        rest = x - seen @ vectors.T
+        return along + np.einsum("nd,nd->n", rest, rest) / self.shrinkage
 
     @property
     def covariance(self):
-        vectors = self.spectrum.vectors()
-        inside = (vectors * (1.0 / self.values - 1.0 / self.shrinkage)) @ vectors.T
-        inside[np.diag_indices_from(inside)] += 1.0 / self.shrinkage
-        return inside
+        vectors = self.spectrum.vectors
+        inside = (vectors / self.values) @ vectors.T
+        if self.spectrum.complete:
+            return inside
+        return inside + (np.eye(len(vectors)) - vectors @ vectors.T) / self.shrinkage
 
     def noise(self, n, rng):
-        vectors = self.spectrum.vectors()
+        vectors = self.spectrum.vectors
         free = rng.standard_normal((n, len(vectors))) / np.sqrt(self.shrinkage)
         along = rng.standard_normal((n, len(self.values))) / np.sqrt(self.values)
         return free + (along - free @ vectors) @ vectors.T
@@ -203,7 +207,9 @@ class RowSystem(System):
 
     @property
     def var(self):
-        return np.maximum(1.0 - self.determined, 0.0) / self.shrinkage
+        # No diagonal entry of an inverse is below the inverse of the entry: rounding may say so.
+        least = 1.0 / (self.shrinkage + self.scale * self.design.diagonal)
+        return np.maximum((1.0 - self.determined) / self.shrinkage, least)
 
     def quadratic(self, x):
         scaled = x / self.shrinkage

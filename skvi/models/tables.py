@@ -10,6 +10,13 @@ from skvi.engine.blocks import cut
 
 # Columns of a sparse table that are filled in at a time.
 _SPARSE_COLUMNS = 1024
+#: share of a sum of squares that may be left of it by rounding, where it is taken about the mean
+ROUNDING_OF_SUMS = 2.0**-43
+
+
+def filled(x):
+    """A dense table of the same rows."""
+    return x.toarray() if sparse.issparse(x) else x
 
 
 def shifted(x, roots, shift, n_jobs):
@@ -19,12 +26,37 @@ def shifted(x, roots, shift, n_jobs):
     return DenseRows(x - np.multiply.outer(roots, shift) if shift.any() else x, n_jobs)
 
 
+class PlainState:
+    """Sparse tables among the fields are arrays in files, so that a loader meets nothing foreign."""
+
+    def __getstate__(self):
+        return {name: _packed(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state):
+        vars(self).update({name: _unpacked(value) for name, value in state.items()})
+
+
+def _packed(value):
+    if not sparse.issparse(value):
+        return value
+    return {"shape": value.shape, **{name: getattr(value, name) for name in ("data", "indices", "indptr")}}
+
+
+def _unpacked(value):
+    if not isinstance(value, dict):
+        return value
+    return sparse.csr_matrix((value["data"], value["indices"], value["indptr"]), value["shape"])
+
+
 @dataclass(frozen=True)
 class DenseRows:
     """A table of rows; its columns are worked on in blocks, shared among threads."""
 
     table: np.ndarray
     n_jobs: int = 1
+
+    #: sums of squares that have cancelled in the products of rows
+    cancelled = 0.0
 
     def times(self, columns):
         """Rows times columns of shape (D, M)."""
@@ -53,14 +85,23 @@ class DenseRows:
         """Some columns, as a dense table."""
         return self.table[:, chosen]
 
+    def restricted(self, chosen):
+        """The rows of some columns."""
+        return DenseRows(np.ascontiguousarray(self.table[:, chosen]), self.n_jobs)
+
 
 @dataclass(frozen=True)
-class ShiftedRows:
+class ShiftedRows(PlainState):
     """Rows of a sparse table less a shift, which is never filled in."""
 
     table: object
     roots: np.ndarray
     shift: np.ndarray
+
+    @property
+    def cancelled(self):
+        """Sums of squares that have cancelled in the products of rows."""
+        return (self.roots @ self.roots) * (self.shift @ self.shift)
 
     def times(self, columns):
         """Rows times columns of shape (D, M)."""
@@ -86,3 +127,7 @@ class ShiftedRows:
     def columns(self, chosen):
         """Some columns, as a dense table."""
         return self.table[:, chosen].toarray() - np.multiply.outer(self.roots, self.shift[chosen])
+
+    def restricted(self, chosen):
+        """The rows of some columns."""
+        return ShiftedRows(self.table[:, chosen], self.roots, self.shift[chosen])

@@ -5,7 +5,6 @@ return factors, one row per document and one number per word in it, and their su
 each of which one task owns: memory and bits do not depend on the number of threads.
 """
 
-from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -18,79 +17,28 @@ from skvi.engine.blocks import cut, cut_by_cost
 from skvi.engine.summary import Summary
 from skvi.families import Dirichlet, Joint
 from skvi.kernels.blocks import padded
+from skvi.kernels.document_steps import PADDING
+from skvi.kernels.documents import infer_documents
 from skvi.kernels.simd import LANES
-from skvi.kernels.topics import PADDING, add_words, expect_words, expected_gain, finish_words, infer_documents
+from skvi.kernels.topics import (
+    add_prior,
+    add_words,
+    blend_words,
+    expect_words,
+    expected_gain,
+    finish_words,
+    leap_words,
+)
 from skvi.models.base import ConjugateModel, falling
 from skvi.models.concentrations import fitted_concentration
+from skvi.models.word_statistics import WordStatistics
 
 # Operations per topic for a word that a document visits, and for a digamma and what belongs to it.
 _VISIT_COST = 4.0
 _DIGAMMA_COST = 60.0
 _GAIN_COST = 5.0
-# Words that are worked on at a time where there are no threads.
-_CHUNK = 1024
 # Leaps beyond the summary leave each count at least this share of itself.
 _LEAST_SHARE = 0.5
-
-
-@dataclass(frozen=True)
-class WordStatistics:
-    """Expected counts of words by topics, of all words or of those that occur.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, K8)
-        One row per word; K8 is the number of topics padded, with zeros.
-    n_topics, n_words : int
-    rows : ndarray of shape (n_rows,) or None
-        Words that the rows are of; None is all.
-    """
-
-    values: np.ndarray
-    n_topics: int
-    n_words: int
-    rows: np.ndarray | None = None
-
-    def __array__(self, dtype=None, copy=None):
-        return self.dense().values[:, : self.n_topics].T
-
-    def dense(self):
-        """The same counts with a row for each word."""
-        if self.rows is None:
-            return self
-        values = np.zeros((self.n_words, self.values.shape[1]))
-        values[self.rows] = self.values
-        return self._with(values)
-
-    def compressed(self):
-        """The same counts without words that do not occur."""
-        if self.rows is not None:
-            return self
-        rows = np.flatnonzero(self.values.any(axis=1))
-        return WordStatistics(self.values[rows], self.n_topics, self.n_words, rows)
-
-    def permuted(self, order):
-        """The counts with topics in another order."""
-        columns = np.concatenate([order, np.arange(self.n_topics, self.values.shape[1])])
-        return replace(self, values=self.values[:, columns])
-
-    def _with(self, values):
-        return WordStatistics(values, self.n_topics, self.n_words)
-
-    def __add__(self, other):
-        total = self.dense()
-        values = total.values.copy() if total is self else total.values
-        if other.rows is None:
-            values += other.values
-        else:
-            values[other.rows] += other.values
-        return self._with(values)
-
-    def __sub__(self, other):
-        return self + -1.0 * other
-
-    def __rmul__(self, factor):
-        return replace(self, values=factor * self.values)
 
 
 class Messages(NamedTuple):
@@ -100,6 +48,7 @@ class Messages(NamedTuple):
     offsets: np.ndarray  # (V,)
     expected_log: np.ndarray  # (V, K8)
     alpha: np.ndarray  # (K8,)
+    log_normalizer: float  # of the documents' prior
 
 
 class _Factors(NamedTuple):
@@ -169,13 +118,20 @@ class TopicModel(ConjugateModel):
         self.learn = learn
 
     def blocks(self, data):
-        cost = _VISIT_COST * self.columns * data.n_counts
         # Each task looks through all documents for its words: few tasks.
-        word_ranges = cut_by_cost(data.occurrences(), 0.4 * cost)
-        return data.slices(cut_by_cost(data.indptr, self.fresh_steps * cost), word_ranges)
+        word_ranges = cut_by_cost(data.occurrences(), 0.4 * self._visit_cost(data))
+        return self.blocks_to_infer(data, word_ranges)
+
+    def blocks_to_infer(self, data, word_ranges=()):
+        """Blocks whose documents are looked at by themselves: no statistics are taken of their words."""
+        return data.slices(cut_by_cost(data.indptr, self.fresh_steps * self._visit_cost(data)), word_ranges)
+
+    def _visit_cost(self, data):
+        return _VISIT_COST * self.columns * data.n_counts
 
     def messages(self, posterior, prior, n_jobs=1):
-        return Messages(*self._words(posterior.topics, n_jobs), self._padded(prior.documents.concentration))
+        own = self._padded(prior.documents.concentration), prior.documents.log_normalizer()
+        return Messages(*self._words(posterior.topics, n_jobs), *own)
 
     def _words(self, topics, n_jobs):
         """What documents hear of topics alone; the topics keep it, as they do whatever is computed from them."""
@@ -186,7 +142,7 @@ class TopicModel(ConjugateModel):
 
     def _expected_words(self, topics, n_jobs):
         concentration = _words_first(topics.concentration)
-        digammas = psi(concentration.sum(axis=0))
+        digammas = psi(topics.mass)
         words, expected_log = np.empty((2, self.n_words, self.columns))
         offsets = np.empty(self.n_words)
         tasks = [
@@ -211,6 +167,21 @@ class TopicModel(ConjugateModel):
             np.empty(n),
             np.empty((n, self.columns)),
         )
+        self._infer(block, messages, gamma is None, self.final_steps if steps is None else steps, inferred)
+        return inferred
+
+    def concentrations(self, block, messages):
+        """Concentrations of the posteriors of a block's documents, and nothing else: from equal topics to their end."""
+        gamma, nothing = np.empty((block.n_rows, self.columns)), np.empty((0, self.columns))
+        outputs = _Inferred(gamma, nothing, nothing[:, 0], nothing[:, 0], nothing)
+        self._infer(block, messages, True, self.final_steps, outputs)
+        return gamma[:, : self.n_topics]
+
+    def bounds(self, block, messages):
+        """Bounds of a block's documents (nats), from equal topics to their end."""
+        return self.infer(block, messages).bounds
+
+    def _infer(self, block, messages, fresh, steps, outputs):
         infer_documents(
             block.data,
             block.indices,
@@ -219,12 +190,11 @@ class TopicModel(ConjugateModel):
             messages.offsets,
             messages.alpha,
             self.n_topics,
-            gamma is None,
-            self.final_steps if steps is None else steps,
+            fresh,
+            steps,
             self.tol,
-            *inferred,
+            *outputs,
         )
-        return inferred
 
     def local_step(self, block, messages, state):
         visits = 0 if state is None else state.visits
@@ -251,8 +221,8 @@ class TopicModel(ConjugateModel):
         logs = block.weights @ inferred.logs[:, :k]
         statistics = {"topics": factors, "documents": logs}
         # Less the part of the prior over proportions, which is added where the bound is taken.
-        value = block.weights @ inferred.bounds - _prior_part(messages.alpha[:k], logs, block.weight)
-        return Summary(statistics, float(value), block.weight)
+        own = messages.alpha[:k] @ logs - block.weight * messages.log_normalizer
+        return Summary(statistics, float(block.weights @ inferred.bounds - own), block.weight)
 
     def total(self, summaries, n_jobs=1):
         if not isinstance(summaries[0].statistics["topics"], _Factors):
@@ -275,17 +245,23 @@ class TopicModel(ConjugateModel):
         return Summary(statistics, summary.entropy, summary.weight)
 
     def global_step(self, prior, summary, posterior=None):
-        counts = summary.statistics["topics"].dense().values[:, : self.n_topics]
-        return Joint(topics=Dirichlet((prior.topics.concentration.T + counts).T))
+        counts = summary.statistics["topics"].dense().values
+        concentration = np.empty((self.n_words, self.n_topics))
+        add_prior(prior.topics.concentration.T, counts, concentration)
+        return Joint(topics=Dirichlet(concentration.T))
+
+    def step_towards(self, posterior, prior, summary, rate):
+        counts = summary.statistics["topics"].dense().values
+        concentration = np.empty((self.n_words, self.n_topics))
+        before = _words_first(posterior.topics.concentration), prior.topics.concentration.T
+        blend_words(*before, counts, rate, concentration)
+        return Joint(topics=Dirichlet(concentration.T))
 
     def beyond(self, summary, base, rate):
         """The summary leapt beyond, with no count below a share of what it was."""
-        target, start = (part.statistics["topics"].values for part in (summary, base))
-        values = np.empty_like(target)
-        for begin in range(0, len(values), _CHUNK):
-            v = slice(begin, begin + _CHUNK)
-            values[v] = np.maximum(rate * target[v] + (1.0 - rate) * start[v], _LEAST_SHARE * target[v])
-        statistics = {**summary.statistics, "topics": WordStatistics(values, self.n_topics, self.n_words)}
+        target, start = (part.statistics["topics"] for part in (summary, base))
+        leap_words(target.values, rate, _LEAST_SHARE, start.values)
+        statistics = {**summary.statistics, "topics": start}
         return Summary(statistics, summary.entropy, summary.weight)
 
     def bound(self, prior, summary, posterior, n_jobs=1):
@@ -299,8 +275,9 @@ class TopicModel(ConjugateModel):
             for edges in cut(self.n_words, _GAIN_COST * self.n_topics, 0.0)
         ]
         gain = sum(_threads.run(tasks, n_jobs)) + q.log_normalizer() - p.log_normalizer()
-        own = _prior_part(prior.documents.concentration, summary.statistics["documents"], summary.weight)
-        return summary.entropy + own + gain
+        documents = prior.documents
+        own = documents.concentration @ summary.statistics["documents"] - summary.weight * documents.log_normalizer()
+        return float(summary.entropy + own + gain)
 
     def learned(self, prior, summary, posterior, rate=1.0):
         factors = dict(prior.items())
@@ -359,11 +336,6 @@ def _better(block, first, second):
     masks = {"ratios": words, "bounds": rows}
     pairs = zip(_Inferred._fields, first, second, strict=True)
     return _Inferred(*[np.where(masks.get(name, rows[:, None]), a, b) for name, a, b in pairs])
-
-
-def _prior_part(alpha, logs, weight):
-    """Expected log prior density of all proportions, up to the base measure: <alpha, logs> - weight A(alpha)."""
-    return float(alpha @ logs) - weight * Dirichlet(alpha).log_normalizer()
 
 
 def _sum_words(factors, messages, values, start, stop):

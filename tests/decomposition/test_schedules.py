@@ -12,6 +12,7 @@ from scipy.special import psi
 from skvi import MeanFieldTopicModel
 from skvi.families import Dirichlet, Joint
 from tests.decomposition.cases import corpus, planted
+from tests.reference import documents as plain_inference
 from tests.reference import topics as plain
 
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -76,7 +77,9 @@ def counts_of(X, topics, alpha, tol, max_steps):
     gamma, theta, logs = np.empty((3, X.shape[0], k))
     ratios, bounds, counts = np.empty(X.nnz), np.empty(X.shape[0]), np.zeros((v, k))
     outputs = gamma, theta, ratios, bounds, logs
-    plain.infer_documents(X.data, X.indices, X.indptr, words, offsets, alpha, k, True, max_steps, tol, *outputs)
+    plain_inference.infer_documents(
+        X.data, X.indices, X.indptr, words, offsets, alpha, k, True, max_steps, tol, *outputs
+    )
     plain.add_words(X.indices, X.indptr, np.ones(X.shape[0]), theta, ratios, 0, counts)
     return (counts * words).T
 

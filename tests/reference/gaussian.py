@@ -20,7 +20,3 @@ def diagonal_scores(x, means, factors, constants, scores):
 
 def tied_scores(x, means, factors, constants, scores):
     full_scores(x, means, factors[[0] * len(means)], constants, scores)
-
-
-def project(x, center, direction, out):
-    out[:] = direction @ (x - center[:, None])

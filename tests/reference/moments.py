@@ -20,20 +20,6 @@ def low_moments(x, table, responsibilities, means, count, first, second):
         second[k % len(second), :4, :4] += (responsibilities[k] * d.T) @ d
 
 
-def diagonal_moments(x, table, responsibilities, means, count, first, second):
-    for k in range(len(means)):
-        d = table - means[k]
-        count[k] += responsibilities[k].sum()
-        first[k] += responsibilities[k] @ d
-        second[k, 0] += responsibilities[k] @ d**2
-
-
-def label_sums(table, weights, labels, count, total):
-    for row, weight, label in zip(table, weights, labels, strict=True):
-        count[label] += weight
-        total[label] += weight * row
-
-
 def mirror(second):
     lower = np.tril(second)
     second[:] = lower + np.swapaxes(np.tril(second, -1), 1, 2)

@@ -1,0 +1,56 @@
+"""Regressions: made-up ones with known coefficients, and real ones where there is a folder of them."""
+
+import numpy as np
+
+_FOLDER = "uci_regression"
+_SETS = ("boston", "concrete", "energy", "kin8nm", "naval", "power-plant", "protein", "wine-red", "yacht")
+_CHUNK = 8192
+
+
+def made_up(n_rows, n_features, n_relevant=None, seed=0):
+    """Standard normal columns, the first n_relevant with coefficients other than zero, and noise of unit variance."""
+    rng = np.random.default_rng(seed)
+    coefficients = np.zeros(n_features)
+    coefficients[:n_relevant] = rng.standard_normal(len(coefficients[:n_relevant]))
+    X, y = np.empty((n_rows, n_features)), np.empty(n_rows)
+    # In chunks, so that no temporary array raises the peak that memory is measured against.
+    for start in range(0, n_rows, _CHUNK):
+        chunk = X[start : start + _CHUNK]
+        rng.standard_normal(out=chunk)
+        y[start : start + _CHUNK] = 3.0 + chunk @ coefficients + rng.standard_normal(len(chunk))
+    return X, y
+
+
+def _path(name, options):
+    return None if options.data is None else options.data / _FOLDER / f"{name}.npz"
+
+
+def _at_hand(name, options):
+    path = _path(name, options)
+    return path is not None and path.exists()
+
+
+def names(options):
+    """Names of the real sets at hand."""
+    return [name for name in _SETS if _at_hand(name, options)]
+
+
+def absent(options):
+    """Note on the real sets that are left out."""
+    left_out = ", ".join(name for name in _SETS if not _at_hand(name, options))
+    return [f"left out, for want of them in {_FOLDER} in a folder named by --data: {left_out}"] if left_out else []
+
+
+def splits(name, options, n_splits):
+    """Training and test rows of the first splits of a real set, and the deviation of y.
+
+    All columns are standardised by the training rows.
+    """
+    with np.load(_path(name, options)) as file:
+        X, y, tests = file["X"], file["y"].ravel(), file["test_idx"][:n_splits]
+    for test in tests:
+        train = np.setdiff1d(np.arange(len(X)), test)
+        center, width = X[train].mean(axis=0), X[train].std(axis=0)
+        columns = (X - center) / np.where(width > 0.0, width, 1.0)
+        targets = (y - y[train].mean()) / y[train].std()
+        yield columns[train], targets[train], columns[test], targets[test], y[train].std()

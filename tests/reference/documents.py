@@ -1,0 +1,58 @@
+"""Twins of `skvi.kernels.documents`."""
+
+import numpy as np
+from scipy.special import gammaln, psi
+
+from skvi.kernels.document_steps import FRESH_PACE, LEAST_SHARE, MOST_FEW
+from tests.reference.special import exp_nonpositive
+
+
+def _log_density(concentration, expected_log):
+    """Expected log density of a Dirichlet."""
+    return gammaln(concentration.sum()) - gammaln(concentration).sum() + (concentration - 1.0) @ expected_log
+
+
+def _settle(gamma, alpha, n_topics, rows, counts, fresh, max_steps, tol):
+    whole = np.arange(len(gamma))
+    topics, earlier, shares = whole, np.zeros(len(gamma)), None
+    for number in range(max_steps):
+        own = gamma[topics]
+        mixing = exp_nonpositive(psi(own) - psi(own).max())
+        if shares is not None and number + 1 < max_steps:
+            following = mixing * shares
+            lasting = following >= LEAST_SHARE * following.sum()
+            if lasting.sum() <= MOST_FEW * n_topics and not lasting.all():
+                gamma[topics[~lasting]] = alpha[topics[~lasting]]
+                topics, own, mixing, earlier = (x[lasting] for x in (topics, own, mixing, earlier))
+        few = rows[:, topics]
+        shares = (counts / (few @ mixing)) @ few
+        step = alpha[topics] + mixing * shares - own
+        pace = FRESH_PACE if fresh and step @ earlier >= 0.0 else 1.0
+        gamma[topics] = np.maximum(own + pace * step, alpha[topics] + 0.5 * mixing * shares)
+        earlier = step
+        if np.abs(step).sum() < tol * n_topics:
+            if len(topics) == len(whole):
+                break
+            topics, earlier, shares = whole, np.zeros(len(gamma)), None
+
+
+def infer_documents(
+    data, indices, indptr, words, offsets, alpha, n_topics, fresh, max_steps, tol, gamma, theta, ratios, bounds, logs
+):
+    k = n_topics
+    for d in range(len(gamma)):
+        part = slice(indptr[d], indptr[d + 1])
+        counts, rows = data[part].astype(float), words[indices[part]]
+        if fresh:
+            gamma[d] = alpha
+            gamma[d, :k] += counts.sum() / k
+        _settle(gamma[d], alpha, k, rows, counts, fresh, max_steps, tol)
+        if not len(bounds):
+            continue
+        logs[d] = psi(gamma[d]) - psi(gamma[d, :k].sum())
+        theta[d] = exp_nonpositive(logs[d] - logs[d].max())
+        norms = rows @ theta[d]
+        ratios[part.start - indptr[0] : part.stop - indptr[0]] = counts / norms
+        likelihood = counts @ (np.log(norms) + logs[d].max() + offsets[indices[part]])
+        prior, posterior = (_log_density(a[:k], logs[d, :k]) for a in (alpha, gamma[d]))
+        bounds[d] = likelihood + prior - posterior
