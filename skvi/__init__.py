@@ -1,9 +1,16 @@
 """skvi: variational inference as ordinary scikit-learn estimators."""
 
 from skvi.decomposition import MeanFieldTopicModel
-from skvi.linear_model import BayesianLinearRegressionVI
+from skvi.linear_model import BayesianLinearRegressionVI, BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
 from skvi.mixture import VariationalGaussianMixture
 
 __version__ = "0.1.0"
 
-__all__ = ["BayesianLinearRegressionVI", "MeanFieldTopicModel", "VariationalGaussianMixture", "__version__"]
+__all__ = [
+    "BayesianLinearRegressionVI",
+    "BayesianLogisticRegressionVI",
+    "BayesianPoissonRegressionVI",
+    "MeanFieldTopicModel",
+    "VariationalGaussianMixture",
+    "__version__",
+]

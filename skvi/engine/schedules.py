@@ -79,7 +79,11 @@ class Schedule:
         summaries, states = self.summarize_starts(restarts, starts, self.blocks)
         for restart, summary, state in zip(restarts, summaries, states, strict=True):
             restart.summary, restart.states = self.whole(summary), state
-            self._step(restart, restart.summary)
+            if self.model.bound_holds_always:
+                self._step(restart, restart.summary)
+            else:
+                # The start stays as it is: the first step must raise its bound like any other.
+                restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior, self.n_jobs)
 
     def _set_priors(self, restarts):
         for restart in restarts:
@@ -157,16 +161,24 @@ class Batch(Schedule):
     on along that direction, further each time, until the bound would fall; it then falls back to q*(S) and
     starts anew (Salakhutdinov & Roweis 2003, adaptive overrelaxed bound optimization).
 
+    Where a model's bound holds only after a local step, q*(S) may lie too far: the step from q is then halved until
+    the bound does not fall.
+
     With a `past` summary the rows come on top of earlier ones, whose local posteriors stay as they were:
     streaming. The bound is then an exact lower bound for all rows seen.
     """
 
     #: by how much the rate grows after each sweep that raised the bound
     growth = 1.4
+    #: how often a step may be halved before the fit stays where it is
+    most_halvings = 20
 
     def sweep(self, restarts):
         for restart in restarts if self.reorder else ():
             self._sort(restart)
+        if not self.model.bound_holds_always:
+            self._sweep_shortened(restarts)
+            return
         before = [(restart.prior, restart.summary, restart.states, restart.bound) for restart in restarts]
         for restart in restarts:
             self._advance(restart)
@@ -179,6 +191,27 @@ class Batch(Schedule):
                 self._advance(restart)
                 fallen.append(restart)
         if fallen:
+            self.refresh(fallen)
+
+    def _sweep_shortened(self, restarts):
+        """Plain steps, those that lower the bound halved; where only rounding is left to gain, q stays."""
+        before = [copy(restart) for restart in restarts]
+        for restart in restarts:
+            self._step(restart, restart.summary)
+        targets = [restart.posterior for restart in restarts]
+        self.refresh(restarts)
+        for halving in range(1, self.most_halvings + 1):
+            fallen = []
+            for restart, old, target in zip(restarts, before, targets, strict=True):
+                if restart.bound >= old.bound:
+                    continue
+                if halving == self.most_halvings or old.bound - restart.bound <= restart.monitor.threshold:
+                    vars(restart).update(vars(old))
+                    continue
+                restart.posterior = self.model.blended(old.prior, old.posterior, target, 0.5**halving)
+                fallen.append(restart)
+            if not fallen:
+                return
             self.refresh(fallen)
 
     def _sort(self, restart):

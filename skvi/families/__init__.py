@@ -10,6 +10,7 @@ from skvi.families.moments import Moments
 from skvi.families.normal import Normal
 from skvi.families.normal_gamma import NormalGamma, SphericalNormalGamma
 from skvi.families.normal_wishart import NormalWishart, TiedNormalWishart
+from skvi.families.predictor_normal import FactoredNormal, InterceptGivenWeights
 from skvi.families.spike_slab import SpikeSlab, SpikeSlabGiven
 from skvi.families.sticks import StickBreaking
 from skvi.families.wishart import Wishart
@@ -17,10 +18,12 @@ from skvi.families.wishart import Wishart
 __all__ = [
     "Beta",
     "Dirichlet",
+    "FactoredNormal",
     "Family",
     "Gamma",
     "IndependentNormal",
     "Intercept",
+    "InterceptGivenWeights",
     "Joint",
     "LinearNormal",
     "Moments",

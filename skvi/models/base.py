@@ -67,9 +67,13 @@ class ConjugateModel:
         """Return what q would be if the summary were all the data; factors that depend on others start from q."""
         return prior.updated(summary.statistics)
 
+    def blended(self, prior, posterior, target, rate):
+        """Return the posterior a rate of the way to a target, in natural parameters."""
+        return posterior.blended(target, rate)
+
     def step_towards(self, posterior, prior, summary, rate):
         """Return the posterior moved by a rate towards what it would be if the summary were all the data."""
-        return posterior.blended(self.global_step(prior, summary, posterior), rate)
+        return self.blended(prior, posterior, self.global_step(prior, summary, posterior), rate)
 
     def beyond(self, summary, base, rate):
         """Return a summary beyond this one, in the direction that it came from the base: at rate 1 this one.

@@ -1,0 +1,19 @@
+"""The generalised linear models as scikit-learn sees them."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skvi import BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
+
+SETTINGS = [
+    BayesianLogisticRegressionVI(),
+    BayesianLogisticRegressionVI(prior="ard", n_init=2),
+    BayesianLogisticRegressionVI(bound="jaakkola", fit_intercept=False),
+    BayesianPoissonRegressionVI(),
+    BayesianPoissonRegressionVI(prior="ard", weight_precision=2.0),
+    BayesianPoissonRegressionVI(fit_intercept=False),
+]
+
+
+@parametrize_with_checks(SETTINGS)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
