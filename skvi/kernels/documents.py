@@ -5,70 +5,109 @@ Words are rows here: `words` (V, K8) holds exp(E[log beta_kw]) relative to the w
 concentrations are tiny. A document is a row of a sparse matrix in compressed rows.
 """
 
+import numpy as np
+from scipy.special import gammaln
+
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.document_steps import mixing, norms, settle, workspace
-from skvi.kernels.simd import LANES, aligned_empty, load, splat, store, sum_row
-from skvi.kernels.special import digamma, digamma_tail, gamma_parts, log_gamma, log_gamma_tail, log_normal
+from skvi.kernels.blocks import padded
+from skvi.kernels.document_steps import COUNTS, N_VECTORS, N_WORD_VECTORS, OFFSETS, RATIOS, THETA, norms, settle
+from skvi.kernels.simd import LANES, aligned, fma, highest, load, maximum, minus, splat, store, total
+from skvi.kernels.special import digamma_tail, exp_nonpositive, gamma_parts, log_gamma_tail, log_normal
+
+# Rows of the vectors by topics once a document has settled, beside theta.
+_LOGS, _TERMS = 0, 1
 
 
 @jit_helper
-def _gather(data, indices, begin, end, words, counts, rows):
+def _gather(data, indices, begin, end, words, offsets, by_word, rows):
     """Copy a document's counts and its words' rows, filled up with words that do not occur; return its length."""
-    n = end - begin
     columns = words.shape[1]
-    for j in range(n):
-        counts[0, j] = data[begin + j]
+    mass = 0.0
+    for j in range(end - begin):
         w = indices[begin + j]
+        by_word[COUNTS, j] = data[begin + j]
+        by_word[OFFSETS, j] = offsets[w]
+        mass += by_word[COUNTS, j]
         for k in range(0, columns, LANES):
             store(rows, j, k, load(words, w, k))
-    one = splat(1.0)
-    for j in range(n, -(-n // LANES) * LANES):
-        counts[0, j] = 0.0
+    for j in range(end - begin, (end - begin + LANES - 1) // LANES * LANES):
+        by_word[COUNTS, j] = 0.0
+        by_word[OFFSETS, j] = 0.0
         for k in range(0, columns, LANES):
-            store(rows, j, k, one)
-    return sum_row(counts, n)
+            store(rows, j, k, splat(1.0))
+    return mass
 
 
 @jit_helper
-def _log_normalizer(alpha, n_topics):
-    """Log-normaliser of a Dirichlet of these concentrations."""
-    value, mass = 0.0, 0.0
-    for k in range(n_topics):
-        value += log_gamma(alpha[k])
-        mass += alpha[k]
-    return value - log_gamma(mass)
+def _weigh_topics(gamma, d, n_topics, alpha, vectors, logs):
+    """Find E[log theta] and theta of document d, which is relative to exp of the first of what is returned.
 
-
-@jit_helper
-def _divergence(gamma, d, n_topics, alpha, digammas, terms):
-    """KL(q(theta) || p(theta)) of document d (nats), and the digamma of the sum of gamma."""
+    The second is KL(q(theta) || p(theta)) (nats) but for the log-normaliser of the prior.
+    """
     wide_vectors()
     columns = gamma.shape[1]
-    for k in range(columns):
-        y, product, q = gamma_parts(gamma[d, k])
-        digammas[0, k] = log_normal(y) + digamma_tail(y) - q
-        terms[0, k] = log_gamma_tail(y) - log_normal(product)
     mass = 0.0
-    for k in range(n_topics):
-        mass += gamma[d, k]
-    both = digamma(mass)
     for k in range(columns):
-        terms[0, k] = (gamma[d, k] - alpha[k]) * (digammas[0, k] - both) - terms[0, k] if k < n_topics else 0.0
-    return sum_row(terms, columns) + log_gamma(mass), both
+        vectors[THETA, k] = gamma[d, k]
+        mass += gamma[d, k] if k < n_topics else 0.0
+    for k in range(columns, columns + LANES):
+        vectors[THETA, k] = mass
+    for k in range(columns + LANES):
+        y, product, q = gamma_parts(vectors[THETA, k])
+        vectors[_LOGS, k] = log_normal(y) + digamma_tail(y) - q
+        vectors[_TERMS, k] = log_gamma_tail(y) - log_normal(product)
+    for k in range(columns):
+        logs[d, k] = vectors[_LOGS, k] - vectors[_LOGS, columns]
+        vectors[_TERMS, k] = (gamma[d, k] - alpha[k]) * logs[d, k] - vectors[_TERMS, k] if k < n_topics else 0.0
+    one, divergence, largest = splat(1.0), splat(0.0), load(logs, d, 0)
+    for k in range(0, columns, LANES):
+        divergence = fma(one, load(vectors, _TERMS, k), divergence)
+        largest = maximum(largest, load(logs, d, k))
+    top = highest(largest)
+    for k in range(0, columns, LANES):
+        store(vectors, THETA, k, exp_nonpositive(minus(load(logs, d, k), splat(top))))
+    return top, total(divergence) + vectors[_TERMS, columns]
 
 
 @jit_helper
-def _log_likelihood(rows, n, counts, theta, norm, terms):
-    """Sum over words of counts times log norms; the norms are left behind."""
+def _log_likelihood(rows, n, columns, by_word, vectors):
+    """Sum over words of counts times log norms; the ratios of counts to norms are left behind."""
     wide_vectors()
+    n_words = (n + LANES - 1) // LANES * LANES
     for j in range(0, n, LANES):
-        store(norm, 0, j, norms(rows, j, rows.shape[1], theta))
-    for j in range(-(-n // LANES) * LANES):
-        terms[0, j] = counts[0, j] * log_normal(norm[0, j])
-    return sum_row(terms, n)
+        store(by_word, RATIOS, j, norms(rows, j, columns, vectors))
+    for j in range(n_words):
+        by_word[OFFSETS, j] += log_normal(by_word[RATIOS, j])
+        by_word[RATIOS, j] = by_word[COUNTS, j] / by_word[RATIOS, j]
+    value = splat(0.0)
+    for j in range(0, n, LANES):
+        value = fma(load(by_word, COUNTS, j), load(by_word, OFFSETS, j), value)
+    return total(value)
 
 
 @jit
+def _infer_documents(data, indices, indptr, words, offsets, alpha, n_topics, fresh, max_steps, tol, outputs, work):
+    gamma, theta, ratios, bounds, logs = outputs
+    rows, few, by_word, vectors, topics, lasting = work
+    columns = gamma.shape[1]
+    for d in range(gamma.shape[0]):
+        begin, end = indptr[d], indptr[d + 1]
+        n = end - begin
+        mass = _gather(data, indices, begin, end, words, offsets, by_word, rows)
+        if fresh:
+            for k in range(columns):
+                gamma[d, k] = alpha[k] + (mass / n_topics if k < n_topics else 0.0)
+        settle(gamma, d, alpha, n_topics, rows, n, by_word, few, vectors, topics, lasting, fresh, max_steps, tol)
+        if len(bounds) > 0:
+            log_scale, divergence = _weigh_topics(gamma, d, n_topics, alpha, vectors, logs)
+            likelihood = _log_likelihood(rows, n, columns, by_word, vectors) + mass * log_scale
+            bounds[d] = likelihood - divergence
+            for j in range(n):
+                ratios[begin - indptr[0] + j] = by_word[RATIOS, j]
+            for k in range(columns):
+                theta[d, k] = vectors[THETA, k]
+
+
 def infer_documents(
     data, indices, indptr, words, offsets, alpha, n_topics, fresh, max_steps, tol, gamma, theta, ratios, bounds, logs
 ):
@@ -97,37 +136,18 @@ def infer_documents(
     logs : (n, K8)
         Becomes E[log theta].
     """
-    n_documents, columns = gamma.shape
-    first = indptr[0]
-    longest = columns
-    for d in range(n_documents):
-        longest = max(longest, indptr[d + 1] - indptr[d])
-    longest = -(-longest // LANES) * LANES
-    rows = aligned_empty(longest, columns)
-    counts, norm, terms = aligned_empty(1, longest), aligned_empty(1, longest), aligned_empty(1, longest)
-    own, scratch = aligned_empty(1, columns), aligned_empty(1, columns)
-    work = workspace(longest, columns)
-    prior = _log_normalizer(alpha, n_topics)
-    for d in range(n_documents):
-        begin, end = indptr[d], indptr[d + 1]
-        n = end - begin
-        mass = _gather(data, indices, begin, end, words, counts, rows)
-        if fresh:
-            for k in range(columns):
-                gamma[d, k] = alpha[k] + mass / n_topics if k < n_topics else alpha[k]
-        settle(gamma, d, alpha, n_topics, rows, n, counts, fresh, max_steps, tol, work)
-        if len(bounds) == 0:
-            continue
-        log_scale = mixing(gamma[d : d + 1], columns, own, scratch)
-        divergence, both = _divergence(gamma, d, n_topics, alpha, scratch, terms)
-        bound = _log_likelihood(rows, n, counts, own, norm, terms) + mass * (log_scale - both)
-        bound -= divergence + prior
-        for j in range(n):
-            terms[0, j] = counts[0, j] * offsets[indices[begin + j]]
-            ratios[begin - first + j] = counts[0, j] / norm[0, j]
-        for j in range(n, -(-n // LANES) * LANES):
-            terms[0, j] = 0.0
-        bounds[d] = bound + sum_row(terms, n)
-        for k in range(columns):
-            theta[d, k] = own[0, k]
-            logs[d, k] = scratch[0, k] - both
+    inputs = data, indices, indptr, words, offsets, alpha, n_topics, fresh, max_steps, tol
+    outputs = gamma, theta, ratios, bounds, logs
+    _infer_documents(*inputs, outputs, _workspace(np.diff(indptr).max(initial=0), gamma.shape[1]))
+    if len(bounds) > 0:
+        prior = alpha[:n_topics]
+        bounds -= gammaln(prior).sum() - gammaln(prior.sum())
+
+
+def _workspace(longest, columns):
+    """Arrays for documents of so many words: all and few topics by words, vectors by words and by topics, numbers."""
+    longest = padded(int(longest), LANES)
+    # Topics' rows of words keep apart in the cache.
+    rows, few = aligned(longest, columns), aligned(columns, longest + LANES)
+    topics, lasting = np.empty((2, columns), np.int64)
+    return rows, few, aligned(N_WORD_VECTORS, longest), aligned(N_VECTORS, columns + LANES), topics, lasting

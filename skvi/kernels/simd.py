@@ -14,13 +14,16 @@ LANES = 8
 ALIGNMENT = 64
 
 
-@jit_helper
-def aligned_empty(n_rows, n_columns):
+def aligned(n_rows, n_columns):
     """An uninitialised (n_rows, n_columns) array that begins on the grid of vectors."""
     n = n_rows * n_columns
     flat = np.empty(n + LANES)
     start = (ALIGNMENT - flat.ctypes.data % ALIGNMENT) % ALIGNMENT // 8
     return flat[start : start + n].reshape((n_rows, n_columns))
+
+
+#: the same in kernels; compiling it takes long
+aligned_empty = jit_helper(aligned)
 
 
 if DISABLED:
@@ -334,13 +337,3 @@ else:
             return builder.add(n, builder.ctpop(bits))
 
         return types.intp(values, types.intp, types.intp, bounds, rows, types.intp), codegen
-
-
-@jit_helper
-def sum_row(values, n):
-    """Sum of values[0, :n], eight lanes at a time; what follows up to a multiple of eight counts too."""
-    one = splat(1.0)
-    s = splat(0.0)
-    for j in range(0, n, LANES):
-        s = fma(one, load(values, 0, j), s)
-    return total(s)

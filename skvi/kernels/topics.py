@@ -10,7 +10,6 @@ import numpy as np
 from skvi._numba import jit, jit_helper, wide_vectors
 from skvi.kernels.simd import (
     LANES,
-    aligned_empty,
     fma,
     highest,
     load,
@@ -18,7 +17,6 @@ from skvi.kernels.simd import (
     minus,
     splat,
     store,
-    sum_row,
     times,
     total,
 )
@@ -95,31 +93,29 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
     wide_vectors()
     n_words, n_topics = concentration.shape
     columns = words.shape[1]
-    own, shift, terms = aligned_empty(1, columns), aligned_empty(1, columns), aligned_empty(1, columns)
-    for k in range(columns):
-        # log Gamma(1) is zero, and exp(-inf) too.
-        own[0, k], shift[0, k] = 1.0, np.inf
-    for k in range(n_topics):
-        shift[0, k] = digammas[k]
-    value = 0.0
+    zero, one = splat(0.0), splat(1.0)
+    value = zero
     for w in range(n_words):
-        for k in range(n_topics):
-            own[0, k] = concentration[w, k]
+        # log Gamma(1) is zero.
         for k in range(columns):
-            y, product, q = gamma_parts(own[0, k])
-            expected_log[w, k] = log_normal(y) + digamma_tail(y) - q - shift[0, k]
-            terms[0, k] = log_gamma_tail(y) - log_normal(product)
-        value += sum_row(terms, columns)
+            words[w, k] = concentration[w, k] if k < n_topics else 1.0
+        for k in range(columns):
+            y, product, q = gamma_parts(words[w, k])
+            expected_log[w, k] = log_normal(y) + digamma_tail(y) - q
+            words[w, k] = log_gamma_tail(y) - log_normal(product)
+        for k in range(columns):
+            expected_log[w, k] = expected_log[w, k] - digammas[k] if k < n_topics else -np.inf
         largest = load(expected_log, w, 0)
-        for k in range(LANES, columns, LANES):
+        for k in range(0, columns, LANES):
             largest = maximum(largest, load(expected_log, w, k))
+            value = fma(one, load(words, w, k), value)
         offsets[w] = highest(largest)
         for k in range(0, columns, LANES):
             store(words, w, k, exp_nonpositive(minus(load(expected_log, w, k), splat(offsets[w]))))
         for k in range(n_topics, columns):
             words[w, k] = 0.0
             expected_log[w, k] = 0.0
-    return value
+    return total(value)
 
 
 @jit

@@ -44,7 +44,7 @@ class WordStatistics:
     def permuted(self, order):
         """The counts with topics in another order."""
         columns = np.concatenate([order, np.arange(self.n_topics, self.values.shape[1])])
-        return replace(self, values=self.values[:, columns])
+        return replace(self, values=np.take(self.values, columns, axis=1))
 
     def _with(self, values):
         return WordStatistics(values, self.n_topics, self.n_words)
