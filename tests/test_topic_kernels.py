@@ -402,6 +402,19 @@ def test_topics_that_are_left_out_change_nothing(n_topics, monkeypatch):
     assert n_topics == 9 or 0.5 < (got.gamma <= alpha * (1.0 + 1e-9))[5, :n_topics].mean() < 1.0
 
 
+@pytest.mark.parametrize("tol", [1e-2, 1e-3, 1e-5])
+@pytest.mark.parametrize("n_topics", [9, 50])
+def test_documents_of_few_topics_settle_as_plain_steps_with_all_topics_do(n_topics, tol, monkeypatch):
+    documents = make_documents()
+    messages, alpha = sparse_topics(n_topics)
+    got = infer(inference, documents, messages, alpha, n_topics, max_steps=1000, tol=tol)
+    monkeypatch.setattr(plain_inference, "LEAST_SHARE", 0.0)
+    again = infer(plain_inference, documents, messages, alpha, n_topics, False, 1, gamma=got.gamma)
+    assert (np.abs(again.gamma - got.gamma).sum(axis=1) < tol * n_topics).all()
+    # Some have left topics out.
+    assert n_topics == 9 or (got.gamma == alpha).any(axis=1).sum() > 5
+
+
 def test_fresh_documents_settle_where_plain_steps_stay():
     documents = make_documents()
     messages, _ = expected(topics, word_concentrations(9))
