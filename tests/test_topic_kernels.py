@@ -477,7 +477,7 @@ def test_expected_gain(n_topics):
     rng = np.random.default_rng(0)
     statistics = rng.uniform(size=messages.words.shape)
     for prior in (rng.uniform(size=concentration.shape), np.broadcast_to(0.1, concentration.shape)):
-        arguments = messages.expected_log, prior, statistics, concentration
+        arguments = messages.expected_log, prior, statistics, 2.5, concentration
         assert_allclose(topics.expected_gain(*arguments), plain_topics.expected_gain(*arguments), rtol=1e-12)
 
 
@@ -506,8 +506,8 @@ def test_updates_of_words(n_topics):
         topics.add_prior(prior, statistics, got)
         plain_topics.add_prior(prior, statistics, twin)
         assert_array_equal(got, twin)
-        topics.blend_words(concentration, prior, statistics, 0.3, got)
-        plain_topics.blend_words(concentration, prior, statistics, 0.3, twin)
+        topics.blend_words(concentration, prior, statistics, 2.5, 0.3, got)
+        plain_topics.blend_words(concentration, prior, statistics, 2.5, 0.3, twin)
         assert_allclose(got, twin, rtol=1e-15)
     got, twin = start.copy(), start.copy()
     topics.leap_words(statistics, 1.8, 0.5, got)

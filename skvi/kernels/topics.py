@@ -119,15 +119,15 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
 
 
 @jit
-def expected_gain(expected_log, prior, statistics, concentration):
-    """Sum over a range of words of E[log beta] times prior + statistics - concentration.
+def expected_gain(expected_log, prior, statistics, factor, concentration):
+    """Sum over a range of words of E[log beta] times prior + factor * statistics - concentration.
 
     Shapes: expected_log and statistics (v, K8), prior and concentration (v, K).
     """
     gain = 0.0
     for w in range(concentration.shape[0]):
         for k in range(concentration.shape[1]):
-            gain += expected_log[w, k] * (prior[w, k] + statistics[w, k] - concentration[w, k])
+            gain += expected_log[w, k] * (prior[w, k] + factor * statistics[w, k] - concentration[w, k])
     return gain
 
 
@@ -140,11 +140,14 @@ def add_prior(prior, statistics, concentration):
 
 
 @jit
-def blend_words(earlier, prior, statistics, rate, concentration):
-    """concentration <- (1 - rate) * earlier + rate * (prior + statistics); statistics are (v, K8), all else (v, K)."""
+def blend_words(earlier, prior, statistics, factor, rate, concentration):
+    """concentration <- (1 - rate) * earlier + rate * (prior + factor * statistics).
+
+    Shapes: statistics (v, K8), all else (v, K).
+    """
     for w in range(concentration.shape[0]):
         for k in range(concentration.shape[1]):
-            new = prior[w, k] + statistics[w, k]
+            new = prior[w, k] + factor * statistics[w, k]
             concentration[w, k] = (1.0 - rate) * earlier[w, k] + rate * new
 
 

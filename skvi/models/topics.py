@@ -251,15 +251,15 @@ class TopicModel(ConjugateModel):
         return Joint(topics=Dirichlet(concentration.T))
 
     def step_towards(self, posterior, prior, summary, rate):
-        counts = summary.statistics["topics"].dense().values
+        counts = summary.statistics["topics"].scaled()
         concentration = np.empty((self.n_words, self.n_topics))
         before = _words_first(posterior.topics.concentration), prior.topics.concentration.T
-        blend_words(*before, counts, rate, concentration)
+        blend_words(*before, *counts, rate, concentration)
         return Joint(topics=Dirichlet(concentration.T))
 
     def beyond(self, summary, base, rate):
         """The summary leapt beyond, with no count below a share of what it was."""
-        target, start = (part.statistics["topics"] for part in (summary, base))
+        target, start = (part.statistics["topics"].dense() for part in (summary, base))
         leap_words(target.values, rate, _LEAST_SHARE, start.values)
         statistics = {**summary.statistics, "topics": start}
         return Summary(statistics, summary.entropy, summary.weight)
@@ -267,11 +267,11 @@ class TopicModel(ConjugateModel):
     def bound(self, prior, summary, posterior, n_jobs=1):
         """Evidence lower bound (nats): as `evidence_bound`, with the sum over words shared among threads."""
         p, q = prior.topics, posterior.topics
-        counts = summary.statistics["topics"].dense().values
+        counts, factor = summary.statistics["topics"].scaled()
         _, _, expected_log = self._words(q, n_jobs)
         before, after = p.concentration.T, _words_first(q.concentration)
         tasks = [
-            lambda v=slice(*edges): expected_gain(expected_log[v], before[v], counts[v], after[v])
+            lambda v=slice(*edges): expected_gain(expected_log[v], before[v], counts[v], factor, after[v])
             for edges in cut(self.n_words, _GAIN_COST * self.n_topics, 0.0)
         ]
         gain = sum(_threads.run(tasks, n_jobs)) + q.log_normalizer() - p.log_normalizer()

@@ -16,30 +16,39 @@ class WordStatistics:
     n_topics, n_words : int
     rows : ndarray of shape (n_rows,) or None
         Words that the rows are of; None is all.
+    factor : float
+        What the values are to be multiplied by: tables are large, and who reads one can do that by the way.
     """
 
     values: np.ndarray
     n_topics: int
     n_words: int
     rows: np.ndarray | None = None
+    factor: float = 1.0
 
     def __array__(self, dtype=None, copy=None):
         return self.dense().values[:, : self.n_topics].T
 
     def dense(self):
-        """The same counts with a row for each word."""
+        """The same counts with a row for each word, and no factor."""
+        if self.factor != 1.0:
+            return replace(self, values=self.factor * self.values, factor=1.0).dense()
         if self.rows is None:
             return self
         values = np.zeros((self.n_words, self.values.shape[1]))
         values[self.rows] = self.values
         return self._with(values)
 
+    def scaled(self):
+        """A table with a row for each word, and the factor that it is to be multiplied by."""
+        return (self.values, self.factor) if self.rows is None else (self.dense().values, 1.0)
+
     def compressed(self):
         """The same counts without words that do not occur."""
         if self.rows is not None:
             return self
         rows = np.flatnonzero(self.values.any(axis=1))
-        return WordStatistics(self.values[rows], self.n_topics, self.n_words, rows)
+        return replace(self, values=self.values[rows], rows=rows)
 
     def permuted(self, order):
         """The counts with topics in another order."""
@@ -52,14 +61,15 @@ class WordStatistics:
     def __add__(self, other):
         total = self.dense()
         values = total.values.copy() if total is self else total.values
+        part = other.values if other.factor == 1.0 else other.factor * other.values
         if other.rows is None:
-            values += other.values
+            values += part
         else:
-            values[other.rows] += other.values
+            values[other.rows] += part
         return self._with(values)
 
     def __sub__(self, other):
         return self + -1.0 * other
 
     def __rmul__(self, factor):
-        return replace(self, values=factor * self.values)
+        return replace(self, factor=factor * self.factor)

@@ -28,17 +28,17 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
     return float(gammaln(concentration).sum())
 
 
-def expected_gain(expected_log, prior, statistics, concentration):
+def expected_gain(expected_log, prior, statistics, factor, concentration):
     k = concentration.shape[1]
-    return float((expected_log[:, :k] * (prior + statistics[:, :k] - concentration)).sum())
+    return float((expected_log[:, :k] * (prior + factor * statistics[:, :k] - concentration)).sum())
 
 
 def add_prior(prior, statistics, concentration):
     concentration[:] = prior + statistics[:, : prior.shape[1]]
 
 
-def blend_words(earlier, prior, statistics, rate, concentration):
-    concentration[:] = (1.0 - rate) * earlier + rate * (prior + statistics[:, : prior.shape[1]])
+def blend_words(earlier, prior, statistics, factor, rate, concentration):
+    concentration[:] = (1.0 - rate) * earlier + rate * (prior + factor * statistics[:, : prior.shape[1]])
 
 
 def leap_words(target, rate, least, start):
