@@ -20,6 +20,8 @@ from skvi.models.sites import Predictor, joint_moments, linearised
 # Moves of the precisions in a global step, and the gain in nats below which they stop.
 _MOVES = 2
 _LEAST_GAIN = 1e-3
+# Largest factor by which the precision of one coefficient rises at a time: others may yet need it.
+_LARGEST_RISE = 2.0
 
 
 class GeneralizedLinear(ConjugateModel):
@@ -134,7 +136,8 @@ class GeneralizedLinear(ConjugateModel):
         current = np.atleast_1d(posterior.weight_precision.mean)
         squares, spread = self._by_group(weights.mean**2), self._by_group(weights.var)
         if self.one_each:
-            return best_precisions(current, spread, squares, 1, hyper.shape, hyper.rate)
+            best = best_precisions(current, spread, squares, 1, hyper.shape, hyper.rate)
+            return np.minimum(best, _LARGEST_RISE * current)
         determined = np.maximum(self.sizes - current * spread, 0.0)
         return (determined + 2.0 * hyper.shape) / (squares + 2.0 * hyper.rate)
 
