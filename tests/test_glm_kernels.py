@@ -47,11 +47,10 @@ def padded(array, *shape):
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)
 def test_predictor_pass(n, d, k, layout):
     rng, depth = np.random.default_rng(0), -(-d // 4) * 4
-    rows, weights = LAYOUTS[layout](rng.normal(size=(n, d))), np.ones(n)
+    rows = LAYOUTS[layout](rng.normal(size=(n, d)))
     inputs = (
-        predictors.predictor_kernels(rows, weights),
+        predictors.predictor_kernels(),
         rows,
-        weights,
         32,
         padded(rng.normal(size=(1, d)), 1, depth),
         padded(rng.normal(size=(k, d)), k, depth),

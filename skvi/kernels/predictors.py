@@ -7,10 +7,22 @@ those of Gaussian mixtures, whose scores are variances and whose moments are wei
 import numpy as np
 
 from skvi._numba import call, entries, entry, jit, jit_helper
-from skvi.kernels.blocks import load_block
 from skvi.kernels.gaussian import full_scores
 from skvi.kernels.moments import full_moments
-from skvi.kernels.simd import aligned_empty
+from skvi.kernels.simd import LANES, aligned_empty
+
+
+@jit_helper
+def _transpose(rows, start, n, x):
+    """x[:D, :n] = rows[start:start + n].T, by tiles of eight rows."""
+    whole = n - n % LANES
+    for b in range(0, whole, LANES):
+        for i in range(rows.shape[1]):
+            for j in range(LANES):
+                x[i, b + j] = rows[start + b + j, i]
+    for b in range(whole, n):
+        for i in range(rows.shape[1]):
+            x[i, b] = rows[start + b, i]
 
 
 @jit_helper
@@ -24,26 +36,25 @@ def _project(x, center, direction, out):
 
 
 @jit
-def predictor_pass(kernels, rows, weights, width, center, directions, means, factors, constants, mean, var):
+def predictor_pass(kernels, rows, width, center, directions, means, factors, constants, mean, var):
     """mean[k, n] = directions[k]'(rows[n] - center), var[k, n] = |factors[k] (rows[n] - means[k])|^2 + constants[k].
 
     Parameters
     ----------
     kernels : from `predictor_kernels`
-    rows, weights : (N, D), any dtype and layout, and (N,)
+    rows : (N, D), any dtype and layout
     width : int
         Rows of a block.
     center, directions, means, factors, constants : (1, D4), (K, D4), (K, D4), (K, D4, D4), (K,)
     mean, var : (K, N)
     """
-    load, score = kernels
     n_sets = directions.shape[0]
-    x, no_table = aligned_empty(center.shape[1], width), np.empty((width, 0))
-    scores, along, block_weights = aligned_empty(n_sets, width), np.empty(width), np.empty(width)
+    x, scores, along = aligned_empty(center.shape[1], width), aligned_empty(n_sets, width), np.empty(width)
+    x[:] = 0.0
     for start in range(0, rows.shape[0], width):
-        call(load, (rows, weights, start, x, no_table, block_weights))
-        call(score, (x, means, factors, constants, scores))
         n = min(width, rows.shape[0] - start)
+        _transpose(rows, start, n, x)
+        call(kernels[0], (x, means, factors, constants, scores))
         for k in range(n_sets):
             _project(x, center[0], directions[k], along)
             for b in range(n):
@@ -70,11 +81,12 @@ def site_pass(kernels, rows, slope, curvature, width, centers, slopes, count, fi
     n_sets, columns = centers.shape
     table, no_x = aligned_empty(width, columns), np.empty((0, width))
     weights = aligned_empty(n_sets, width)
+    table[:] = 0.0
     for start in range(0, rows.shape[0], width):
         n = min(width, rows.shape[0] - start)
-        for b in range(width):
-            for i in range(columns):
-                table[b, i] = rows[start + b, i] if b < n and i < rows.shape[1] else 0.0
+        for b in range(n):
+            for i in range(rows.shape[1]):
+                table[b, i] = rows[start + b, i]
         for k in range(n_sets):
             for b in range(width):
                 weights[k, b] = curvature[k, start + b] if b < n else 0.0
@@ -88,22 +100,17 @@ def site_pass(kernels, rows, slope, curvature, width, centers, slopes, count, fi
 _compiled = {}
 
 
-def predictor_kernels(rows, weights):
-    """What a `predictor_pass` calls for rows and weights like these."""
-    # Asking numba for the types takes longer than a pass over small data.
-    key = tuple((a.dtype, a.flags.c_contiguous, a.flags.f_contiguous, a.flags.writeable) for a in (rows, weights))
-    if key not in _compiled:
+def predictor_kernels():
+    """What a `predictor_pass` calls."""
+    if "predictor" not in _compiled:
         vector, matrix, cube = np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0))
-        _compiled[key] = entries(
-            entry(load_block, rows, weights, 0, matrix, matrix, vector),
-            entry(full_scores, matrix, matrix, cube, vector, matrix),
-        )
-    return _compiled[key]
+        _compiled["predictor"] = entries(entry(full_scores, matrix, matrix, cube, vector, matrix))
+    return _compiled["predictor"]
 
 
 def site_kernels():
     """What a `site_pass` calls."""
-    if None not in _compiled:
+    if "site" not in _compiled:
         vector, matrix, cube = np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0))
-        _compiled[None] = entries(entry(full_moments, matrix, matrix, matrix, matrix, vector, matrix, cube))
-    return _compiled[None]
+        _compiled["site"] = entries(entry(full_moments, matrix, matrix, matrix, matrix, vector, matrix, cube))
+    return _compiled["site"]

@@ -122,10 +122,8 @@ class Predictor:
     def moments(self, rows):
         """Means and variances of the linear predictors of dense rows, two arrays of shape (K, N)."""
         mean, var = np.empty((2, self.n_sets, rows.n_rows))
-        x, weights = rows.x, rows.weights
-        predictor_pass(
-            predictor_kernels(x, weights), x, weights, rows.block_width, *self._means, *self._variances, mean, var
-        )
+        factors = *self._means, *self._variances
+        predictor_pass(predictor_kernels(), rows.x, rows.block_width, *factors, mean, var)
         if self.intercept:
             mean += self.mean[:, -1:]
         if rows.offset is not None:

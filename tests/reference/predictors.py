@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def predictor_pass(kernels, rows, weights, width, center, directions, means, factors, constants, mean, var):
+def predictor_pass(kernels, rows, width, center, directions, means, factors, constants, mean, var):
     d = rows.shape[1]
     for k in range(len(directions)):
         mean[k] = (rows - center[0, :d]) @ directions[k, :d]
