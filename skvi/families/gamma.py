@@ -51,6 +51,12 @@ class Gamma(Family):
         """Var[x]."""
         return self.shape / self.rate**2
 
+    @property
+    def inverse_mean(self):
+        """E[1 / x]: infinite where the shape is at most one."""
+        with np.errstate(divide="ignore"):
+            return np.where(self.shape > 1.0, self.rate / np.maximum(self.shape - 1.0, 0.0), np.inf)
+
     def interval(self, level=0.9):
         """Central intervals, with a last axis of two."""
         ends = [gammaincinv(self.shape, q) / self.rate for q in tail_probabilities(level)]

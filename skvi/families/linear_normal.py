@@ -216,10 +216,7 @@ class NormalGivenPrecision(Family):
     @property
     def var(self):
         """Var[w]: infinite where the shape of the precision's Gamma is at most one."""
-        shape, rate = self.parent.shape, self.parent.rate
-        with np.errstate(divide="ignore"):
-            var = np.where(shape > 1.0, rate / np.maximum(shape - 1.0, 0.0), np.inf)
-        return np.broadcast_to(self.expanded(var), self.shape)
+        return np.broadcast_to(self.expanded(self.parent.inverse_mean), self.shape)
 
     def interval(self, level=0.9):
         """Central marginal intervals, with a last axis of two."""

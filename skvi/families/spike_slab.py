@@ -31,11 +31,6 @@ class SpikeSlab(Family):
         )
 
     @property
-    def n_outputs(self):
-        """Number of outputs, T."""
-        return len(self.slab_mean)
-
-    @property
     def means(self):
         """Expected coefficients, shape (T, D)."""
         return self.inclusion * self.slab_mean
@@ -143,10 +138,7 @@ class SpikeSlabGiven(Family):
         """Var[w]: infinite where the shape of lambda's Gamma is at most one."""
         if isinstance(self.precision, float):
             return self._spread(self.inclusion.mean / self.precision)
-        shape, rate = self.precision.shape, self.precision.rate
-        with np.errstate(divide="ignore"):
-            slab = np.where(shape > 1.0, rate / np.maximum(shape - 1.0, 0.0), np.inf)
-        return self._spread(self.inclusion.mean * slab)
+        return self._spread(self.inclusion.mean * self.precision.inverse_mean)
 
     def _spread(self, values):
         """Values of each set over the coefficients, after any axis of draws."""

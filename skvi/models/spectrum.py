@@ -76,25 +76,22 @@ class Tridiagonal:
         return (rows @ vectors) / (shrinkage + scale * self.values) @ vectors.T
 
 
-class ColumnSpectrum:
-    """A design by X'WX.
-
-    Coordinates, shape (T, M), stand for the coefficients of some outputs.
+class Spectrum:
+    """A design in such a basis: coordinates, shape (T, M), stand for the coefficients of some outputs.
 
     Parameters
     ----------
-    gram : ndarray of shape (D, D)
-    cross : ndarray of shape (T, D)
-    squares : ndarray of shape (T,)
+    form : Tridiagonal
+    targets : ndarray of shape (T, M)
+        What the coordinates are solved from.
     """
 
     #: whether the eigenvectors span all coefficients
     complete = True
 
-    def __init__(self, gram, cross, squares):
-        self._form = Tridiagonal(gram)
-        self._seeds = self._form.along(cross)
-        self._squares = squares
+    def __init__(self, form, targets):
+        self._form = form
+        self._seeds = form.along(targets)
 
     @property
     def values(self):
@@ -104,6 +101,21 @@ class ColumnSpectrum:
     def coordinates(self, outputs, shrinkage, scale):
         """Of the means at precision shrinkage + scale X'WX."""
         return self._form.solved(scale * self._seeds[outputs], shrinkage, scale)
+
+
+class ColumnSpectrum(Spectrum):
+    """A design by X'WX.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (D, D)
+    cross : ndarray of shape (T, D)
+    squares : ndarray of shape (T,)
+    """
+
+    def __init__(self, gram, cross, squares):
+        super().__init__(Tridiagonal(gram), cross)
+        self._squares = squares
 
     def coefficients(self, coordinates):
         """The coefficients, shape (T, D)."""
@@ -124,8 +136,8 @@ class ColumnSpectrum:
         return self._form.eigenvectors_back().T
 
 
-class RowSpectrum:
-    """A design by XWX', where rows are fewer than columns; the same interface.
+class RowSpectrum(Spectrum):
+    """A design by XWX', where rows are fewer than columns.
 
     Parameters
     ----------
@@ -136,18 +148,8 @@ class RowSpectrum:
     complete = False
 
     def __init__(self, rows, targets):
+        super().__init__(Tridiagonal(rows.outer()), targets)
         self._rows = rows
-        self._form = Tridiagonal(rows.outer())
-        self._seeds = self._form.along(targets)
-
-    @property
-    def values(self):
-        """Eigenvalues of X'WX that need not vanish, shape (N,)."""
-        return self._form.values
-
-    def coordinates(self, outputs, shrinkage, scale):
-        """Of the means at precision shrinkage + scale X'WX."""
-        return self._form.solved(scale * self._seeds[outputs], shrinkage, scale)
 
     def coefficients(self, coordinates):
         """The coefficients, shape (T, D)."""
