@@ -54,3 +54,16 @@ def splits(name, options, n_splits):
         columns = (X - center) / np.where(width > 0.0, width, 1.0)
         targets = (y - y[train].mean()) / y[train].std()
         yield columns[train], targets[train], columns[test], targets[test], y[train].std()
+
+
+def covertype(options):
+    """Standardised rows of the forest-cover data and whether each is of the second class; None where it is absent."""
+    path = None if options.data is None else options.data / "covertype_subsets" / "covtype_ramp92962.npz"
+    if path is None or not path.exists():
+        return None
+    with np.load(path) as file:
+        X, y = file["X"].astype(float), file["y"] == 2
+    keep = options.rows(len(X))
+    X, y = X[:keep], y[:keep]
+    width = X.std(axis=0)
+    return np.ascontiguousarray((X - X.mean(axis=0)) / np.where(width > 0.0, width, 1.0)), y

@@ -1,0 +1,89 @@
+"""Generalised linear models: a full posterior beside scikit-learn's best coefficients."""
+
+from statistics import median
+
+import numpy as np
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression, PoissonRegressor
+
+from benchmarks._tables import print_table
+from benchmarks._timing import in_turns, seconds
+from benchmarks.linear._data import covertype, made_up
+from skvi import BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
+
+_NEWTON_STEPS = 10
+
+
+def glm(options):
+    """Time fits of classes and counts, and ten Newton steps in plain numpy."""
+    problems = [("made up", *_classes(options.rows(100_000), 50)), ("counts", *_counts(options.rows(100_000), 50))]
+    real = covertype(options)
+    if real is not None:
+        problems.insert(0, ("covertype", *real))
+    rows = [row for name, X, y in problems for row in _rows(options, name, X, y)]
+    print_table(
+        "glm: a fit, from data to a posterior (medians of turns A B A B)",
+        ["data", "rows", "features", "model", "ms", "times\nfaster than\nlbfgs", "sweeps", "ELBO\nper row"],
+        rows,
+        notes=[
+            "scikit-learn finds coefficients alone, with its default penalty; newton is ten steps in plain numpy",
+            *(
+                []
+                if real is not None
+                else ["left out, for want of covertype_subsets in a folder named by --data: covertype"]
+            ),
+        ],
+    )
+
+
+def _classes(n_rows, n_features):
+    X, eta = made_up(n_rows, n_features, 10)
+    return X, np.random.default_rng(1).uniform(size=n_rows) < expit(0.5 * (eta - 3.0))
+
+
+def _counts(n_rows, n_features):
+    X, eta = made_up(n_rows, n_features, 10)
+    return X, np.random.default_rng(1).poisson(np.exp(0.2 * eta)).astype(float)
+
+
+def _contestants(name):
+    if name == "counts":
+        return {
+            "skvi ridge": BayesianPoissonRegressionVI(),
+            "skvi ard": BayesianPoissonRegressionVI(prior="ard"),
+            "lbfgs": PoissonRegressor(max_iter=1000),
+            "newton-cholesky": PoissonRegressor(solver="newton-cholesky"),
+        }
+    return {
+        "skvi ridge": BayesianLogisticRegressionVI(),
+        "skvi ard": BayesianLogisticRegressionVI(prior="ard"),
+        "lbfgs": LogisticRegression(max_iter=1000),
+        "newton-cholesky": LogisticRegression(solver="newton-cholesky"),
+    }
+
+
+def _rows(options, name, X, y):
+    models = _contestants(name)
+    turns = {key: lambda m=model: seconds(lambda: m.fit(X, y)) for key, model in models.items()}
+    if name != "counts":
+        turns["newton"] = lambda: seconds(lambda: _newton(X, y))
+    for turn in turns.values():
+        turn()
+    taken = {key: 1e3 * median(times) for key, times in in_turns(turns, most=options.repeats(7), budget=8.0).items()}
+    for key, milliseconds in taken.items():
+        model = models.get(key)
+        ours = key.startswith("skvi")
+        elbo = f"{model.elbo_ / len(X):.6f}" if ours else "-"
+        sweeps = model.n_iter_ if ours else "-"
+        yield [name, *X.shape, key, milliseconds, taken["lbfgs"] / milliseconds, sweeps, elbo]
+
+
+def _newton(X, y):
+    """Coefficients of a logistic regression with a standard normal prior."""
+    table = np.column_stack([X, np.ones(len(X))])
+    w = np.zeros(table.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        p = expit(table @ w)
+        curvature = (table * (p * (1.0 - p))[:, None]).T @ table + np.eye(len(w))
+        w += np.linalg.solve(curvature, table.T @ (y - p) - w)
+    return w
