@@ -23,7 +23,8 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest --numprocesses auto tests/test_kernels.py tests/test_matrix_kernels.py tests/test_topic_kernels.py
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest --numprocesses auto \
+		tests/test_kernels.py tests/test_matrix_kernels.py tests/test_topic_kernels.py tests/test_glm_kernels.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
