@@ -185,8 +185,8 @@ class _Precisions:
             hyper = self.model.hyper(self.prior, "weight_precision", shrinkage.shape)
             best = best_precisions(self.shrinkage, var, self.norms, self.model.n_each, *hyper)
             shrinkage = np.minimum(best, self.model.largest_rise * self.shrinkage)
-        # Weights that add up to less than the coefficients they determine leave nothing to learn noise from.
-        return np.where(self.model.weight > self.determined, noise, self.noise), shrinkage
+        # Rows that the coefficients explain away leave the fixed point nothing to learn noise from.
+        return np.where(self.model.weight > self.determined, noise, self.step()[0]), shrinkage
 
     def _ratios(self, n_rows, squares, n_weights, norms):
         noise, shrinkage = self.noise, self.shrinkage

@@ -150,3 +150,13 @@ def test_a_fit_that_stops_early_says_so():
     with pytest.warns(ConvergenceWarning, match="a gain takes two of them"):
         model.set_params(max_iter=1).fit(X, y)
     assert model.set_params(max_iter=500, tol=1e-6).fit(X, y).converged_
+
+
+def test_noise_that_was_explained_away_comes_back():
+    X, y = regression((20, 60), noise=2.0)
+    chosen = dict(weight_precision=1.0, tol=1e-10)
+    plain = BayesianLinearRegressionVI(**chosen).fit(X, y)
+    # So sure a start that all rows count as determined.
+    moved = BayesianLinearRegressionVI(**chosen, alpha_init=1e12).fit(X, y)
+    assert moved.elbo_ == pytest.approx(plain.elbo_, rel=1e-7)
+    assert moved.n_iter_ < 50
