@@ -8,7 +8,7 @@ from scipy import sparse
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.families import FactoredNormal, Gamma, IndependentNormal, InterceptGivenWeights, Joint, NormalGivenPrecision
-from skvi.linear_model._regression_parameters import _gamma, _initial, _known, _positive
+from skvi.linear_model._regression_parameters import gamma_prior, initial_precisions, known, moving_variances
 
 # Rows whose columns are summed at a time.
 _CHUNK_DOUBLES = 2**16
@@ -60,18 +60,18 @@ def _sums(x, weights, origin):
 
 def natural_precisions(columns, groups):
     """Precisions by group that give all columns together a linear predictor of variance one, in equal shares."""
-    by_group = np.bincount(groups, _positive(columns.var, np.abs(columns.mean)))
+    by_group = np.bincount(groups, moving_variances(columns.var, np.abs(columns.mean)))
     return len(by_group) * by_group
 
 
-def make_prior(estimator, columns, groups, linked, n_sets=1):
+def make_prior(estimator, columns, groups, linked):
     """Joint prior of the coefficients, the intercept at the mean of the rows, and the precisions if learned."""
     precisions = natural_precisions(columns, groups)
-    shape = (len(groups),) if n_sets == 1 else (n_sets, len(groups))
-    precision, factors = _known(estimator.weight_precision), {}
+    shape = (len(groups),)
+    precision, factors = known(estimator.weight_precision), {}
     if precision is None:
         scale = precisions if groups.any() else precisions[0]
-        factors["weight_precision"] = _gamma(estimator.lambda_1, estimator.lambda_2, np.asarray(scale))
+        factors["weight_precision"] = gamma_prior(estimator.lambda_1, estimator.lambda_2, np.asarray(scale))
         weights = NormalGivenPrecision(factors["weight_precision"], groups, shape)
     else:
         weights = IndependentNormal(np.zeros(shape), np.full(shape, precision))
@@ -88,7 +88,7 @@ def make_starts(estimator, prior, columns, groups, curvature, random_state):
     """
     precisions = natural_precisions(columns, groups)
     if estimator.lambda_init is not None:
-        precisions = np.broadcast_to(_initial(estimator.lambda_init, len(precisions)), precisions.shape)
+        precisions = np.broadcast_to(initial_precisions(estimator.lambda_init, len(precisions)), precisions.shape)
     curvature = columns.weight * max(curvature, _LEAST_CURVATURE)
     starts = []
     for _ in range(estimator.n_init):

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skvi import _threads
 from skvi.base import check_magnitude
 from skvi.engine.blocks import cut
+from skvi.families.base import tail_probabilities
 from skvi.models.predictive import half_width, log_density
 
 _LOG_TWO_PI = np.log(2.0 * np.pi)
@@ -157,12 +158,11 @@ class LinearPredictions:
         ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
         """
         check_is_fitted(self)
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level={level!r}: give a probability strictly between 0 and 1, such as 0.9")
+        upper = tail_probabilities(level)[1]
         mean, spread = self._over_rows(self._validate_rows(X, reset=False), self._mean_of_rows, self._spread_of_rows)
         noise = self._noise()
         if noise is None:
-            half = ndtri(0.5 * (1.0 + level)) * np.sqrt(spread + 1.0 / self.alpha_)
+            half = ndtri(upper) * np.sqrt(spread + 1.0 / self.alpha_)
         else:
             half = np.stack([half_width(v, level, a, b) for v, a, b in zip(spread, *noise, strict=True)])
         return self._outside(np.stack([mean - half, mean + half], axis=-1))

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvi import _threads
 from skvi.base import ConjugateEstimator, restores_on_error
 from skvi.engine.schedules import Batch
-from skvi.families import Joint, SpikeSlab
+from skvi.families import Joint, Normal, NormalGivenPrecision, SpikeSlab
 from skvi.linear_model._predictions import LinearPredictions
 from skvi.linear_model._regression_parameters import check_groups, make_problem, make_starts
 from skvi.linear_model._reports import LinearReports
@@ -299,25 +299,35 @@ class BayesianLinearRegressionVI(
         n_features, intercept = weights.mean.shape[-1], posterior.get("intercept")
         center = np.zeros(n_features) if intercept is None else intercept.center
         at_zero = np.zeros(weights.mean.shape[:-1]) if intercept is None else intercept.mean - weights.mean @ center
-        noise, shrinkage = posterior.get("noise_precision"), posterior.get("weight_precision")
-        attributes = {
+        noise = posterior.get("noise_precision")
+        return {
             "coef_": weights.mean,
             "intercept_": _number(at_zero),
             "alpha_": float(self.noise_precision) if noise is None else _number(noise.mean),
             "X_offset_": center,
         }
-        if isinstance(weights, SpikeSlab):
-            attributes["inclusion_probability_"] = weights.inclusion_probability
-        if shrinkage is not None:
-            attributes["lambda_"] = self._expected_lambda(shrinkage.mean, schedule.model)
-        elif isinstance(self.weight_precision, Real):
-            attributes["lambda_"] = float(self.weight_precision)
-        return attributes
 
-    def _expected_lambda(self, mean, model):
+    @property
+    def lambda_(self):
+        """Expected precision of the coefficients."""
+        check_is_fitted(self)
+        shrinkage, weights = self.posterior_.get("weight_precision"), self.prior_.weights
+        if shrinkage is None:
+            if isinstance(weights, Normal):
+                raise AttributeError("the prior of the coefficients is a normal distribution: there is no lambda_")
+            return float(np.ravel(weights.precision)[0])
         by_column = self.groups is not None or (isinstance(self.prior, str) and self.prior == "ard")
         # A single column or group has an axis all the same.
-        return mean[..., None] if by_column and not model.groups.any() else _number(mean)
+        one = isinstance(weights, NormalGivenPrecision) and not weights.groups.any()
+        return shrinkage.mean[..., None] if by_column and one else _number(shrinkage.mean)
+
+    @property
+    def inclusion_probability_(self):
+        """Posterior probability of each coefficient that it is not zero."""
+        check_is_fitted(self)
+        if not isinstance(self.posterior_.weights, SpikeSlab):
+            raise AttributeError("inclusion_probability_ belongs to prior='spike_slab'")
+        return self.posterior_.weights.inclusion_probability
 
     @property
     def sigma_(self):

@@ -43,8 +43,8 @@ def make_problem(estimator, design, single, n_jobs):
     options = {
         "shared": estimator.output_precisions == "shared",
         "single": single,
-        "noise": _known(estimator.noise_precision),
-        "shrinkage": _known(estimator.weight_precision),
+        "noise": known(estimator.noise_precision),
+        "shrinkage": known(estimator.weight_precision),
         "n_jobs": n_jobs,
     }
     if isinstance(estimator.prior, Joint):
@@ -74,7 +74,7 @@ def check_groups(estimator):
         )
 
 
-def _known(value):
+def known(value):
     """A precision that is given; None where it is learned."""
     return float(value) if isinstance(value, Real) else None
 
@@ -88,7 +88,7 @@ def scales(model):
     design = model.design
     var_y = output_variances(design)
     var_y = var_y if model.n_sets == len(var_y) else np.full(1, var_y.mean())
-    var_x = _positive(design.diagonal / design.weight, np.abs(design.x_mean))
+    var_x = moving_variances(design.diagonal / design.weight, np.abs(design.x_mean))
     by_group = np.bincount(model.groups, var_x) if isinstance(model, LinearRegression) else var_x.mean(keepdims=True)
     with np.errstate(over="ignore"):
         precisions = len(by_group) * by_group / var_y[:, None]
@@ -102,10 +102,10 @@ def scales(model):
 
 def output_variances(design):
     """Variances of the outputs, shape (T,); one where there is none."""
-    return _positive(design.squares / design.weight, np.abs(design.y_mean))
+    return moving_variances(design.squares / design.weight, np.abs(design.y_mean))
 
 
-def _positive(variances, centers):
+def moving_variances(variances, centers):
     """Variances, those that are rounding of their centre replaced by the mean of the others, or one."""
     moving = (variances > (8.0 * np.finfo(float).eps * centers) ** 2) & (variances > 1e-200)
     return np.where(moving, variances, variances[moving].mean() if moving.any() else 1.0)
@@ -117,10 +117,10 @@ def _default_prior(estimator, model):
     noise, shrinkage = scales(model)
     factors = {}
     if not model.noise:
-        factors["noise_precision"] = _gamma(estimator.alpha_1, estimator.alpha_2, model.named(noise))
+        factors["noise_precision"] = gamma_prior(estimator.alpha_1, estimator.alpha_2, model.named(noise))
     if not model.shrinkage:
         by_name = model.by_name(shrinkage)
-        factors["weight_precision"] = _gamma(estimator.lambda_1, estimator.lambda_2, by_name)
+        factors["weight_precision"] = gamma_prior(estimator.lambda_1, estimator.lambda_2, by_name)
     if isinstance(model, SpikeSlabRegression):
         ones = np.ones_like(model.named(noise))
         factors["inclusion"] = Beta(estimator.inclusion_1 * ones, estimator.inclusion_2 * ones)
@@ -141,7 +141,7 @@ def _weight_prior(model, factors):
     return NormalGivenPrecision(factors["weight_precision"], model.groups, shape)
 
 
-def _gamma(shape, rate, scale):
+def gamma_prior(shape, rate, scale):
     """A Gamma prior; the default has its mean well above the natural scale."""
     scale = np.asarray(scale)
     shape = _SHAPE if shape is None else float(shape)
@@ -195,9 +195,9 @@ def make_starts(estimator, model, prior, posterior, random_state):
     if estimator.alpha_init is not None:
         noise = np.full_like(noise, estimator.alpha_init)
     if estimator.lambda_init is not None:
-        shrinkage = np.broadcast_to(_initial(estimator.lambda_init, shrinkage.shape[1]), shrinkage.shape)
+        shrinkage = np.broadcast_to(initial_precisions(estimator.lambda_init, shrinkage.shape[1]), shrinkage.shape)
     starts = [model.start(prior, noise, shrinkage)]
-    if posterior is not None and model.continues(posterior):
+    if posterior is not None and set(posterior) == set(prior) and model.continues(posterior):
         starts = [model.continued(prior, posterior)]
     for _ in range(estimator.n_init - 1):
         scattered = shrinkage * np.exp(2.0 * random_state.standard_normal(shrinkage.shape))
@@ -205,7 +205,7 @@ def make_starts(estimator, model, prior, posterior, random_state):
     return starts
 
 
-def _initial(value, n_groups):
+def initial_precisions(value, n_groups):
     """Initial precisions by group: a number, or one for each group, or each column."""
     array = np.asarray(value, dtype=np.float64)
     if array.ndim > 1 or array.size not in (1, n_groups) or not (array > 0.0).all() or not np.isfinite(array).all():

@@ -7,7 +7,7 @@ The point x0 is the prior's and not the mean of the rows, so that the factors ar
 
 import numpy as np
 
-from skvi.families import Gamma, IndependentNormal, Intercept, Joint, Normal
+from skvi.families import IndependentNormal, Intercept, Joint, Normal
 from skvi.models.linear import Regression
 
 
@@ -40,30 +40,20 @@ class InformedRegression(Regression):
 
     def start(self, prior, noise, shrinkage=None):
         """The posterior at expected noise precisions, shape (n_sets,), from the prior's intercept."""
-        noise = np.full(self.n_sets, self.noise) if self.noise else noise
-        return self._given(prior, prior.get("intercept"), noise)
+        return self._given(prior, prior.get("intercept"), self.known_or(noise))
 
     def global_step(self, prior, summary, posterior):
         """Coordinate ascent in noise, coefficients and intercept."""
-        noise = np.full(self.n_sets, self.noise)
-        if not self.noise:
-            a, b = self.hyper(prior, "noise_precision", noise.shape)
-            noise = (self.weight + 2.0 * a) / (self._squares(posterior) + 2.0 * b)
+        noise = self.best_noise(prior, self._squares(posterior))
         return self._given(prior, posterior.get("intercept"), noise)
 
     def _given(self, prior, intercept, noise):
         """Factors at expected noise precisions; the coefficients' given an intercept."""
-        weights = self._weights(prior.weights, intercept, self._by_output(noise))
+        weights = self._weights(prior.weights, intercept, self.per_output(noise))
         factors = {"weights": weights}
         if intercept is not None:
-            factors["intercept"] = self._intercept(prior.intercept, weights, self._by_output(noise))
-        if not self.noise:
-            shape = prior.noise_precision.shape + 0.5 * self.weight
-            factors["noise_precision"] = Gamma(shape, shape / self.named(noise))
-        return Joint(**factors)
-
-    def _by_output(self, values):
-        return values[0] if self.single else np.broadcast_to(values, self.design.n_outputs)
+            factors["intercept"] = self._intercept(prior.intercept, weights, self.per_output(noise))
+        return Joint(**factors, **self.noise_factor(prior, noise))
 
     def _weights(self, prior, intercept, noise):
         cross = self.design.cross[0] if self.single else self.design.cross

@@ -85,20 +85,38 @@ class Regression(ConjugateModel):
         """Weighted mean of y."""
         return self.design.y_mean[0] if self.single else self.design.y_mean
 
+    def per_output(self, values):
+        """Values by set, for each output."""
+        return values[0] if self.single else np.broadcast_to(values, self.design.n_outputs)
+
+    def known_or(self, noise):
+        """The known noise precision by set, or the given ones."""
+        return np.full(self.n_sets, self.noise) if self.noise else noise
+
+    def best_noise(self, prior, squares):
+        """Expected noise precisions given the expected squares of the noise, both of shape (n_sets,)."""
+        if self.noise:
+            return self.known_or(None)
+        a, b = self.hyper(prior, "noise_precision", squares.shape)
+        return (self.weight + 2.0 * a) / (squares + 2.0 * b)
+
+    def noise_factor(self, prior, noise):
+        """The factor of the noise, if it is learned, at expected precisions of shape (n_sets,)."""
+        if self.noise:
+            return {}
+        shape = prior.noise_precision.shape + 0.5 * self.weight
+        return {"noise_precision": Gamma(shape, shape / self.named(noise))}
+
     def given_noise(self, prior, noise):
         """Factors of the intercept and of the noise at expected noise precisions, shape (n_sets,)."""
         factors = {}
         if "intercept" in prior:
-            pull = noise[0] if self.single else np.broadcast_to(noise, self.design.n_outputs)
-            pull = pull * self.design.weight
+            pull = self.per_output(noise) * self.design.weight
             precision = prior.intercept.precision + pull
             mean = prior.intercept.mean
             mean = mean + pull / precision * (self.target - mean)
             factors["intercept"] = Intercept(mean, precision, prior.intercept.center)
-        if not self.noise:
-            shape = prior.noise_precision.shape + 0.5 * self.weight
-            factors["noise_precision"] = Gamma(shape, shape / self.named(noise))
-        return factors
+        return factors | self.noise_factor(prior, noise)
 
     def offset_squares(self, posterior):
         """Weighted sums of squares that the intercept's mean leaves, shape (n_sets,)."""

@@ -108,7 +108,7 @@ class LinearRegression(Regression):
 
         Frozen coefficients, shape (n_sets, D), are those that `skvi.models.frozen` describes.
         """
-        noise = np.full(self.n_sets, self.noise) if self.noise else noise
+        noise = self.known_or(noise)
         shrinkage = np.full((self.n_sets, len(self.sizes)), self.shrinkage) if self.shrinkage else shrinkage
         weights = LinearNormal(shrinkage[:, self.groups], noise, self.design, self.single, frozen)
         factors = {"weights": weights, **self.given_noise(prior, noise)}

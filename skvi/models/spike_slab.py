@@ -36,7 +36,7 @@ class SpikeSlabRegression(Regression):
     def start(self, prior, noise, shrinkage):
         """The posterior with no coefficient in."""
         shape = self.design.cross.shape
-        noise = np.full(self.n_sets, self.noise) if self.noise else noise
+        noise = self.known_or(noise)
         weights = SpikeSlab(np.zeros(shape), np.ones(shape), np.zeros(shape), self.single)
         factors = {"weights": weights, **self.given_noise(prior, noise), "inclusion": prior.inclusion}
         if not self.shrinkage:
@@ -47,11 +47,7 @@ class SpikeSlabRegression(Regression):
     def global_step(self, prior, summary, posterior):
         """One sweep over the coefficients, then over the factors that they inform."""
         weights = self._selected(posterior)
-        left = self._squares(weights, posterior)
-        noise = np.full(self.n_sets, self.noise)
-        if not self.noise:
-            a, b = self.hyper(prior, "noise_precision", noise.shape)
-            noise = (self.weight + 2.0 * a) / (left + 2.0 * b)
+        noise = self.best_noise(prior, self._squares(weights, posterior))
         factors = {"weights": weights, **self.given_noise(prior, noise), **self._hyper_posterior(prior, weights)}
         return Joint(**factors)
 

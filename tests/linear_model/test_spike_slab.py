@@ -155,3 +155,21 @@ def test_prior_draws_follow_their_parents():
     draws = prior.sample(200_000, 0)
     assert (draws != 0.0).mean() == pytest.approx(0.25, abs=0.01)
     assert_allclose(draws.var(axis=0), prior.var, rtol=0.05)
+
+
+def test_a_fit_under_another_prior_leaves_nothing_of_the_last():
+    X, y = regression(30, 4)
+    model = BayesianLinearRegressionVI(prior="spike_slab", weight_precision=2.0).fit(X, y)
+    assert model.lambda_ == 2.0
+    model.set_params(prior="ridge", weight_precision="learn", warm_start=True).fit(X, y)
+    assert not hasattr(model, "inclusion_probability_")
+    assert "inclusion_probability" not in model.summary()
+    chained = model.set_params(prior=model.posterior_).fit(X, y)
+    assert not hasattr(chained, "lambda_")
+
+
+def test_warm_starts_survive_a_noise_that_is_learned_now():
+    X, y = regression(30, 4)
+    model = BayesianLinearRegressionVI(prior="spike_slab", noise_precision=2.0, warm_start=True).fit(X, y)
+    learned = model.set_params(noise_precision="learn").fit(X, y)
+    assert learned.elbo_ == pytest.approx(BayesianLinearRegressionVI(prior="spike_slab").fit(X, y).elbo_)
