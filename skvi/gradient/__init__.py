@@ -1,0 +1,1 @@
+"""Inference that follows gradients: targets, steps, objectives and optimizers, in one loop."""
