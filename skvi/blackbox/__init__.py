@@ -1,6 +1,20 @@
-"""Models of the user's own, and inference for any of them."""
+"""Models of the user's own, ready models, and inference for any of them."""
 
+from skvi.blackbox._hierarchical import HierarchicalIntercepts
+from skvi.blackbox._linear import LinearModel, LogisticModel, PoissonModel
+from skvi.blackbox._location_scale import GaussianLocationScale
+from skvi.blackbox._network import NeuralNetworkClassificationModel, NeuralNetworkRegressionModel
 from skvi.gradient.constraints import Interval
 from skvi.gradient.parameters import Parameter
 
-__all__ = ["Interval", "Parameter"]
+__all__ = [
+    "GaussianLocationScale",
+    "HierarchicalIntercepts",
+    "Interval",
+    "LinearModel",
+    "LogisticModel",
+    "NeuralNetworkClassificationModel",
+    "NeuralNetworkRegressionModel",
+    "Parameter",
+    "PoissonModel",
+]
