@@ -73,23 +73,27 @@ class Classes:
     def log_likelihood(self, theta, X, y):
         """Log-probability of each y, shape (T, N)."""
         outputs, labels = self._outputs(theta, X), self._labels(y)
-        n_classes = outputs.shape[1] if outputs.ndim == 3 else 2
+        n_classes = 2 if outputs.ndim == 2 else outputs.shape[1]
         if len(labels) and labels.max() >= n_classes:
-            raise ValueError(f"{type(self).__name__}: y holds class {labels.max()}, and there are {n_classes}")
+            raise ValueError(
+                f"{type(self).__name__}: y holds class {labels.max()}, and there are {n_classes} from 0 on"
+            )
         if outputs.ndim == 2:
             margins = np.where(labels == 1, outputs, -outputs)
             return never_nan(np.minimum(margins, 0.0) - np.log1p(np.exp(-np.abs(margins))))
         outputs -= outputs.max(axis=1, keepdims=True)
         own = outputs[:, labels, np.arange(len(labels))]
-        return never_nan(own - np.log(np.exp(outputs).sum(axis=1)))
+        return never_nan(own - np.log(np.exp(outputs, out=outputs).sum(axis=1)))
 
     @quiet
     def predict(self, theta, X):
         """Probability of each class, shape (T, N, K)."""
-        probabilities = _probabilities(self._outputs(theta, X))
-        if probabilities.ndim == 2:
+        outputs = self._outputs(theta, X)
+        if outputs.ndim == 2:
+            probabilities = _sigmoid(outputs)
             return np.stack([1.0 - probabilities, probabilities], axis=2)
-        return np.moveaxis(probabilities, 1, 2)
+        parts, wholes = _softmax_parts(outputs)
+        return np.moveaxis(np.divide(parts, wholes, out=parts), 1, 2)
 
     def sample(self, theta, X, rng):
         """Draw the class of each row, shape (T, N)."""
@@ -97,28 +101,28 @@ class Classes:
         uniform = rng.random(cumulative.shape[:2])
         return (uniform[..., None] >= cumulative).sum(axis=2)
 
+    @quiet
     def _class_slopes(self, outputs, y, row_weight):
-        """Weighted derivatives of the log-probabilities in the outputs, of the outputs' shape."""
-        slopes = _probabilities(outputs)
-        if slopes.ndim == 2:
-            np.subtract(y, slopes, out=slopes)
-        else:
-            np.negative(slopes, out=slopes)
-            labels = np.asarray(y, dtype=np.intp)
-            slopes[:, labels, np.arange(len(labels))] += 1.0
-        slopes *= row_weight
+        """Weighted derivatives of the log-probabilities in the outputs, which are written over."""
+        if outputs.ndim == 2:
+            slopes = np.subtract(y, _sigmoid(outputs), out=outputs)
+            slopes *= row_weight
+            return slopes
+        slopes, wholes = _softmax_parts(outputs)
+        slopes *= -(row_weight / wholes)
+        slopes[:, np.asarray(y, dtype=np.intp), np.arange(len(y))] += row_weight
         return slopes
 
 
-@quiet
-def _probabilities(outputs):
-    """Probability of class 1, or of each class, of the outputs' shape; outputs are written over."""
-    if outputs.ndim == 2:
-        np.negative(outputs, out=outputs)
-        np.exp(outputs, out=outputs)
-        outputs += 1.0
-        return np.reciprocal(outputs, out=outputs)
+def _sigmoid(outputs):
+    """Probability of class 1 from its log-odds, which are written over."""
+    np.exp(np.negative(outputs, out=outputs), out=outputs)
+    outputs += 1.0
+    return np.reciprocal(outputs, out=outputs)
+
+
+def _softmax_parts(outputs):
+    """Numerators of the softmax, written over the outputs, and denominators."""
     outputs -= outputs.max(axis=1, keepdims=True)
     np.exp(outputs, out=outputs)
-    outputs /= outputs.sum(axis=1, keepdims=True)
-    return outputs
+    return outputs, outputs.sum(axis=1, keepdims=True)

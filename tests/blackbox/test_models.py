@@ -491,7 +491,7 @@ class TestWords:
         case = CASES[name]
         X, y = case.rows()
         _, theta = case.draws(X, y)
-        with pytest.raises(ValueError, match=f"y holds class {case.n_classes}"):
+        with pytest.raises(ValueError, match=f"y holds class {case.n_classes}, and there are {case.n_classes} from 0"):
             case.model.log_likelihood(theta, X, y + 1)
 
     def test_groups_that_the_model_does_not_have(self):
