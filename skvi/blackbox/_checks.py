@@ -32,7 +32,7 @@ def check_numbers(model, *names, n_columns=None, positive=True):
 def check_choice(model, name, allowed):
     """Raise ValueError where a hyper-parameter is none of the values that it may have."""
     value = getattr(model, name)
-    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in allowed):
+    if not (isinstance(value, (str, bool, np.bool_)) and value in allowed):
         raise ValueError(f"{type(model).__name__}({name}={value!r}): give {' or '.join(map(repr, allowed))}")
 
 

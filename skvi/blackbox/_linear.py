@@ -156,7 +156,7 @@ class LogisticModel(ClassifierMixin, Classes, LinearPredictor):
 
 
 class PoissonModel(RegressorMixin, LinearPredictor):
-    """Poisson regression of counts.
+    """Poisson regression of counts. y may hold any numbers from zero on: y! stands for Gamma(y + 1).
 
     y_n ~ Poisson(exp(intercept + x_n'weights)), weights ~ Normal(0, 1 / weight_precision),
     intercept ~ Normal(0, intercept_scale^2).
@@ -205,9 +205,8 @@ class PoissonModel(RegressorMixin, LinearPredictor):
 
     def _counts(self, y):
         y = needed_target(self, y)
-        wrong = ~((y >= 0) & (y == np.floor(y)))
-        if wrong.any():
-            raise ValueError(f"PoissonModel takes counts 0, 1, 2, ... for y, and y holds {y[wrong][0]}")
+        if len(y) and not y.min() >= 0:
+            raise ValueError(f"PoissonModel takes counts, and y holds {y.min()}: give numbers of zero or more")
         return y
 
     def parameters(self, X, y=None):
@@ -239,3 +238,8 @@ class PoissonModel(RegressorMixin, LinearPredictor):
     def sample(self, theta, X, rng):
         """Draw y of each row, shape (T, N)."""
         return rng.poisson(np.minimum(self.predict(theta, X), _LARGEST_MEAN))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        return tags

@@ -90,8 +90,7 @@ class Classes:
         """Probability of each class, shape (T, N, K)."""
         outputs = self._outputs(theta, X)
         if outputs.ndim == 2:
-            probabilities = _sigmoid(outputs)
-            return np.stack([1.0 - probabilities, probabilities], axis=2)
+            return np.stack([_sigmoid(-outputs), _sigmoid(outputs)], axis=2)
         parts, wholes = _softmax_parts(outputs)
         return np.moveaxis(np.divide(parts, wholes, out=parts), 1, 2)
 

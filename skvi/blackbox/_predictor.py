@@ -90,3 +90,8 @@ class LinearPredictor(BaseEstimator):
         if self._learns_precision:
             gradient["weight_precision"] = np.zeros(len(slopes))
         return gradient
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -111,3 +111,32 @@ def network_regression_rows(model, theta, X, y):
 
 def network_class_rows(model, theta, X, y):
     return class_rows(network(model, theta, X), y)
+
+
+def network_slopes(model, theta, X, y, weight):
+    """Gradient of the weighted log-likelihood of one network, by the chain rule from the output back."""
+    linear = X @ theta["hidden_weights"].T + theta["hidden_biases"]
+    hidden, slope = {
+        "tanh": lambda: (np.tanh(linear), 1.0 / np.cosh(linear) ** 2),
+        "relu": lambda: (np.where(linear > 0.0, linear, 0.0), np.where(linear > 0.0, 1.0, 0.0)),
+    }[model.activation]()
+    outputs = hidden @ theta["output_weights"].T + theta["output_biases"]
+    gradient = {"weight_precision": 0.0}
+    if "noise_precision" in theta:
+        precision, residual = theta["noise_precision"], y - outputs
+        outward = weight * precision * residual
+        gradient["noise_precision"] = np.sum(weight * (0.5 / precision - 0.5 * residual**2))
+    elif outputs.ndim == 1:
+        outward = weight * (y - expit(outputs))
+    else:
+        outward = weight[:, None] * (np.eye(outputs.shape[1])[y] - np.exp(log_softmax(outputs, axis=1)))
+    into = (
+        np.multiply.outer(outward, theta["output_weights"]) if outward.ndim == 1 else outward @ theta["output_weights"]
+    )
+    inward = into * slope
+    return gradient | {
+        "hidden_weights": inward.T @ X,
+        "hidden_biases": inward.sum(axis=0),
+        "output_weights": outward.T @ hidden,
+        "output_biases": outward.sum(axis=0),
+    }

@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import integrate, sparse
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.utils import get_tags
 
 from skvi import blackbox
 from skvi.blackbox import (
@@ -237,6 +238,25 @@ class TestGradients:
         gradient = case.model.grad_log_likelihood(theta, X, y, np.zeros(N_ROWS))
         assert all((values == 0.0).all() for values in gradient.values())
 
+    @pytest.mark.parametrize("activation", ["relu", "tanh"])
+    @pytest.mark.parametrize(
+        ("kind", "n_classes"),
+        [
+            (NeuralNetworkRegressionModel, 2),
+            (NeuralNetworkClassificationModel, 2),
+            (NeuralNetworkClassificationModel, 5),
+        ],
+    )
+    def test_of_networks_are_those_of_one_network_at_a_time(self, kind, n_classes, activation):
+        case = Case(kind(50, activation), n_classes, n_columns=13)
+        X, y = case.rows(100)
+        _, theta = case.draws(X, y, 20)
+        weight = np.random.default_rng(5).exponential(5.0, 100)
+        gradient = case.model.grad_log_likelihood(theta, X, y, weight)
+        for t in range(20):
+            expected = plain.network_slopes(case.model, one_draw(theta, t), X, y, weight)
+            assert_same(expected, one_draw(gradient, t), rtol=1e-9, atol=1e-9)
+
     @pytest.mark.parametrize("model", [NeuralNetworkRegressionModel(50), NeuralNetworkClassificationModel(40, "tanh")])
     def test_blocks_of_rows_are_the_whole(self, model):
         case = Case(model, n_classes=3)
@@ -310,7 +330,7 @@ class TestDraws:
         prediction = case.model.predict(theta, X)
         for k in range(case.n_classes):
             likelihood = case.model.log_likelihood(theta, X, np.full(N_ROWS, k))
-            assert_allclose(np.exp(likelihood), prediction[..., k], rtol=1e-10, atol=1e-14)
+            assert_allclose(np.exp(likelihood), prediction[..., k], rtol=1e-9)
 
 
 def search(model, X, y):
@@ -434,6 +454,14 @@ class TestObjects:
         assert is_classifier(case.model) == (kind == "classes")
         assert hasattr(case.model, "predict") == (kind != "none")
 
+    @pytest.mark.parametrize("name", CASES)
+    def test_say_whether_they_take_sparse_rows(self, name):
+        assert get_tags(CASES[name].model).input_tags.sparse == (name in SPARSE)
+
+    def test_flags_may_come_from_arrays(self):
+        X, y = CASES["linear"].rows()
+        assert len(LinearModel(fit_intercept=np.bool_(False)).parameters(X, y)) == 2
+
     def test_every_ready_model_has_a_case(self):
         ready = {getattr(blackbox, name) for name in blackbox.__all__}
         ready = {kind for kind in ready if issubclass(kind, BaseEstimator) and hasattr(kind, "grad_log_prior")}
@@ -462,8 +490,7 @@ WRONG = [
     (LogisticModel(), X, np.zeros(N_ROWS), "one class alone"),
     (LogisticModel(), X, CLASSES - 0.5, "takes classes 0, 1, ..., K - 1, and y holds -0.5"),
     (LogisticModel(intercept_scale=np.inf), X, CLASSES, "intercept_scale=inf"),
-    (PoissonModel(), X, CLASSES - 1, "takes counts 0, 1, 2, ... for y, and y holds -1"),
-    (PoissonModel(), X, CLASSES + 0.5, "y holds 0.5"),
+    (PoissonModel(), X, CLASSES - 1, "takes counts, and y holds -1: give numbers of zero"),
     (PoissonModel(precision_shape=None), X, CLASSES, "precision_shape=None"),
     (HierarchicalIntercepts(), X, Y, "group_column=0 holds .*OrdinalEncoder"),
     (HierarchicalIntercepts(), -GROUPED, Y, "group_column=0 holds -1.0"),
