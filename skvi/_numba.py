@@ -15,6 +15,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
 DISABLED = bool(numba.config.DISABLE_JIT)
@@ -80,6 +82,22 @@ def jit_helper(function):
     if DISABLED:
         return function
     return numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def jit_closure(function):
+    """Compile a function made at run time around another: not cached, for that one may stand in no file."""
+    if DISABLED:
+        return function
+    return numba.njit(**_OPTIONS)(function)
+
+
+def is_jitted(function):
+    """Whether numba compiled a function; nothing is where compilation is disabled."""
+    return isinstance(function, Dispatcher)
+
+
+#: what numba raises where a function does not fit its arguments
+CompileError = NumbaError
 
 
 def entry(kernel, *arguments):
@@ -153,11 +171,14 @@ else:
 
 __all__ = [
     "DISABLED",
+    "CompileError",
     "call",
     "cgutils",
     "entries",
     "entry",
+    "is_jitted",
     "jit",
+    "jit_closure",
     "jit_helper",
     "source_digest",
     "value_of",
