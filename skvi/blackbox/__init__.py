@@ -1,6 +1,9 @@
 """Models of the user's own, ready models, and inference for any of them."""
 
+from skvi.blackbox._check import check_model
+from skvi.blackbox._density import DensityModel, from_density
 from skvi.blackbox._hierarchical import HierarchicalIntercepts
+from skvi.blackbox._jitted import batched
 from skvi.blackbox._linear import LinearModel, LogisticModel, PoissonModel
 from skvi.blackbox._location_scale import GaussianLocationScale
 from skvi.blackbox._network import NeuralNetworkClassificationModel, NeuralNetworkRegressionModel
@@ -8,6 +11,7 @@ from skvi.gradient.constraints import Interval
 from skvi.gradient.parameters import Parameter
 
 __all__ = [
+    "DensityModel",
     "GaussianLocationScale",
     "HierarchicalIntercepts",
     "Interval",
@@ -17,4 +21,7 @@ __all__ = [
     "NeuralNetworkRegressionModel",
     "Parameter",
     "PoissonModel",
+    "batched",
+    "check_model",
+    "from_density",
 ]
