@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, clone
 from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 
 from skvi.blackbox._consistency import check_consistency
 from skvi.blackbox._differences import check_gradients
@@ -30,7 +31,7 @@ def check_model(model, X=None, y=None, random_state=0):
     ----------
     model : object
         See the page "Models of your own" for the protocol.
-    X : array-like of shape (n_rows, n_features), default=None
+    X : array-like or sparse matrix of shape (n_rows, n_features), default=None
         None for a model without rows, such as `from_density` makes.
     y : array-like of shape (n_rows,), default=None
         Targets. Those of a classifier, with whatever labels, reach the model as class numbers from 0.
@@ -60,7 +61,7 @@ def check_model(model, X=None, y=None, random_state=0):
     X, y = _check_data(model, X, y)
     layout = _make_layout(model.parameters(X, y))
     z = random_state.standard_normal((_n_draws(_DRAWS, layout, X), layout.n_free))
-    numbers = None if X is None else np.sort(random_state.permutation(len(X))[:_ROWS])
+    numbers = None if X is None else np.sort(random_state.permutation(X.shape[0])[:_ROWS])
     trial = Trial(_adapted(model, X, y), layout, z, Rows.take(X, y, numbers))
     trial.check_forms()
     _check_classes(trial, y)
@@ -91,7 +92,7 @@ def check_quickly(model, layout, X, y=None):
     n_draws = _n_draws(_QUICK_DRAWS, layout, X)
     z = _QUICK_SPREAD * np.random.default_rng(0).standard_normal((n_draws, layout.n_free))
     z[0] = 0.0
-    numbers = None if X is None else np.arange(min(len(X), _QUICK_ROWS))
+    numbers = None if X is None else np.arange(min(X.shape[0], _QUICK_ROWS))
     trial = Trial(batched(model), layout, z, Rows.take(X, y, numbers))
     trial.check_forms()
     trial.raise_problems(model)
@@ -116,7 +117,7 @@ def _check_data(model, X, y):
         if hasattr(model, "log_likelihood"):
             raise ValueError(f"{type(model).__name__} has a log_likelihood: give X, and y where it takes one")
         return None, None
-    X = check_array(X, dtype=np.float64)
+    X = check_array(X, accept_sparse="csr", dtype=np.float64)
     if y is None:
         if isinstance_of(model, (ClassifierMixin, RegressorMixin)):
             raise ValueError(f"{type(model).__name__} predicts y: give y as well")
@@ -124,6 +125,7 @@ def _check_data(model, X, y):
     y = np.asarray(y)
     check_consistent_length(X, y)
     if isinstance_of(model, ClassifierMixin):
+        check_classification_targets(y)
         y = np.unique(y, return_inverse=True)[1]
     return X, y
 
@@ -150,7 +152,7 @@ def _adapted(model, X, y):
 def _n_draws(n_draws, layout, X):
     """A number of draws that is no other axis's length, so that mixed up axes show."""
     taken = {length for parameter in layout.parameters for length in parameter.shape}
-    taken |= set() if X is None else {len(X), X.shape[1]}
+    taken |= set() if X is None else set(X.shape)
     return next(number for number in range(n_draws, n_draws + len(taken) + 1) if number not in taken)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassifierMixin, RegressorMixin
 
 from skvi.blackbox._jitted import JittedModel
@@ -15,14 +16,13 @@ ARGUMENTS = {
     "grad_log_likelihood": ("X", "y", "row_weight"),
     "predict": ("X",),
 }
-_EXACT, _SINGLE = 1e-6, 1e-3
 
 
 @dataclass(frozen=True)
 class Rows:
     """Rows that a model is tried on, and their numbers in the data."""
 
-    X: np.ndarray | None
+    X: np.ndarray | sparse.csr_array | None
     y: np.ndarray | None
     row_weight: np.ndarray | None
     numbers: np.ndarray | None
@@ -67,13 +67,18 @@ class Trial:
         self.rows = rows
         self.problems = []
         self.cause = None
-        self.tolerance = _EXACT
+        self.epsilon = float(np.finfo(np.float64).eps)
         self._broken = set()
 
     @property
     def n_draws(self):
         """T."""
         return len(self.z)
+
+    @property
+    def tolerance(self):
+        """How far two ways to the same number may lie apart, relative."""
+        return max(1e-6, 1e4 * self.epsilon)
 
     def complain(self, name, problem):
         """Note what is wrong with a method, which is not tried any further."""
@@ -164,8 +169,8 @@ class Trial:
             kind = f"an array of {values.dtype}" if isinstance(values, np.ndarray) else f"a {type(values).__name__}"
             self.complain(name, f"returns {kind}: give an array of real numbers")
             return False
-        if values.dtype.kind == "f" and values.dtype.itemsize < 8:
-            self.tolerance = _SINGLE
+        if values.dtype.kind == "f":
+            self.epsilon = max(self.epsilon, float(np.finfo(values.dtype).eps))
         return True
 
     def _hint(self, shape, shapes):
@@ -280,10 +285,14 @@ def signature(name):
 def _copy(argument):
     if isinstance(argument, dict):
         return {name: _copy(values) for name, values in argument.items()}
+    if sparse.issparse(argument):
+        return argument.copy()
     return None if argument is None else np.array(argument)
 
 
 def _equal(one, other):
+    if sparse.issparse(one):
+        return one.shape == other.shape and not (one != other).nnz
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
     if one is None or one.dtype.kind not in "fc":

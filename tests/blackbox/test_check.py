@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skvi.blackbox import Parameter, check_model
+from skvi.blackbox import Parameter, check_model, from_density
 from skvi.blackbox._check import check_quickly
 from skvi.gradient.parameters import Layout
 from tests.blackbox.models import JittedLinear, JittedLogistic, Linear, Shares, Softmax, linear_data
@@ -20,6 +21,20 @@ def complaints(model, X=X, y=Y):
     return str(raised.value)
 
 
+class Single(Linear):
+    """A model that computes in single precision."""
+
+    def log_likelihood(self, theta, X, y):
+        return self._single(Linear.log_likelihood, theta, X, y)
+
+    def grad_log_likelihood(self, theta, X, y, row_weight):
+        return self._single(Linear.grad_log_likelihood, theta, X, y, row_weight)
+
+    def _single(self, method, theta, *arguments):
+        theta = {name: values.astype(np.float32) for name, values in theta.items()}
+        return method(self, theta, *[np.asarray(argument, dtype=np.float32) for argument in arguments])
+
+
 SOUND = {
     "regressor": (Linear(), X, Y),
     "one row": (Linear(), X[:1], Y[:1]),
@@ -30,6 +45,7 @@ SOUND = {
     "many rows": (Linear(), np.tile(X, (50, 1)), np.tile(Y, 50)),
     "classifier": (Softmax(), X, LABELS),
     "constrained": (Shares(), COUNTS, None),
+    "single precision": (Single(), X, Y),
     "compiled": (JittedLinear(), X, Y),
     "compiled in part": (JittedLogistic(), X, Y > 0),
 }
@@ -47,6 +63,30 @@ def test_sound_models_pass_quickly_and_unchanged():
     check_quickly(JittedLinear(), Layout(Linear().parameters(X)), X, Y)
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(Y, before[1])
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix, sparse.csc_array])
+def test_sparse_rows_are_checked(kind):
+    class Sparse(Linear):
+        def predict(self, theta, X):
+            return (X @ theta["beta"].T).T
+
+        def log_likelihood(self, theta, X, y):
+            return -0.5 * (y - self.predict(theta, X)) ** 2
+
+        def grad_log_likelihood(self, theta, X, y, row_weight):
+            weighted = row_weight * (y - self.predict(theta, X))
+            return {"beta": (X.T @ weighted.T).T, "sigma": np.zeros(len(weighted))}
+
+    check_model(Sparse(), kind(X), Y)
+    check_quickly(Sparse(), Layout(Sparse().parameters(X)), sparse.csr_array(X), Y)
+
+    class Changes(Sparse):
+        def predict(self, theta, X):
+            X.data *= 2.0
+            return super().predict(theta, X)
+
+    assert "changes X in place" in complaints(Changes(), kind(X))
 
 
 # Form: (method, what it does, words); also found by the quick check
@@ -295,6 +335,22 @@ def test_small_errors_are_found_in_any_unit(unit):
     assert "is off at 3 of 4 coordinates" in complaints(Off(scale=1.0 / unit), X * unit, Y)
 
 
+KINKS = np.random.default_rng(3).standard_normal(3000)
+
+
+def test_kinks_next_to_a_draw_are_no_errors():
+    def log_density(draws):
+        return -np.abs(draws[:, :, None] - KINKS).sum(axis=(1, 2))
+
+    def gradient(draws):
+        return -np.sign(draws[:, :, None] - KINKS).sum(axis=2)
+
+    for seed in range(3):
+        check_model(from_density(log_density, gradient, 30), random_state=seed)
+    with pytest.raises(ValueError, match="is off at 30 of 30"):
+        check_model(from_density(log_density, lambda draws: 1.01 * gradient(draws) + 1.0, 30))
+
+
 def test_models_of_many_parameters_are_checked_on_some():
     class Wide(Linear):
         grad_log_prior = Gradients.prior(lambda gradient: scaled(gradient, "beta", -1.0))
@@ -452,5 +508,7 @@ def test_data_must_fit_the_model():
         check_model(Linear())
     with pytest.raises(ValueError, match="predicts y: give y as well"):
         check_model(Softmax(), X)
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        check_model(Softmax(), X, Y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         check_model(Linear(), X, Y[:-1])
