@@ -1,6 +1,7 @@
 """Named parameters of a model, and how they lie side by side in one vector of free numbers."""
 
 import math
+from itertools import accumulate
 
 import numpy as np
 
@@ -113,8 +114,8 @@ class Layout:
 
     def __init__(self, parameters):
         self.parameters = tuple(parameters)
-        ends = np.cumsum([parameter.n_free for parameter in self.parameters])
-        self.n_free = int(ends[-1]) if len(ends) else 0
+        ends = list(accumulate(parameter.n_free for parameter in self.parameters))
+        self.n_free = ends[-1] if ends else 0
         self._slices = [slice(end - p.n_free, end) for end, p in zip(ends, self.parameters, strict=True)]
         self._log_scale = sum(float(np.log(p.scale).sum()) for p in self.parameters)
 

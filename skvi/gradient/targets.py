@@ -1,0 +1,128 @@
+"""The target of inference: the log density of a model's free numbers given rows, and its gradient.
+
+Rows are cut into chunks whose size follows from the number of draws alone; chunks are evaluated side by side and
+added in order, so that memory stays bounded and n_jobs changes no bit.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from skvi import _threads
+from skvi.gradient.differences import central_gradient
+
+# Doubles of an array of draws by rows: what stays in a core's cache.
+_CHUNK_DOUBLES = 2**18
+_LEAST_ROWS = 256
+
+
+class Target:
+    """log p(y | X, theta) + log p(theta) + log |dtheta/dz| as a function of free numbers z.
+
+    Parameters
+    ----------
+    model : object
+        With the methods of the model protocol, batched over draws.
+    layout : Layout
+        Of the model's parameters.
+    X : array of shape (N, D) or None
+        None for a density without data.
+    y : ndarray of shape (N,) or None
+    row_weight : ndarray of shape (N,) or None
+        What each row's log-likelihood counts.
+    n_jobs : int
+    """
+
+    def __init__(self, model, layout, X=None, y=None, row_weight=None, n_jobs=1):
+        self.model = model
+        self.layout = layout
+        self.X = X
+        self.y = y
+        self.row_weight = row_weight
+        self.n_jobs = n_jobs
+
+    @property
+    def n_parameters(self):
+        """Number of free numbers, P."""
+        return self.layout.n_free
+
+    @property
+    def has_rows(self):
+        """Whether the density has a likelihood of rows."""
+        return hasattr(self.model, "log_likelihood")
+
+    @property
+    def has_gradient(self):
+        """Whether the model gives the gradients of all that it gives."""
+        return hasattr(self.model, "grad_log_prior") and (
+            not self.has_rows or hasattr(self.model, "grad_log_likelihood")
+        )
+
+    def minibatch(self, rows):
+        """The target with the likelihood of some rows, scaled up to the weight of all."""
+        weight = self.row_weight[rows]
+        weight = weight * (self.row_weight.sum() / weight.sum())
+        y = None if self.y is None else self.y[rows]
+        return Target(self.model, self.layout, self.X[rows], y, weight, self.n_jobs)
+
+    def over_rows(self, n_draws, evaluate):
+        """Values of a function of (X, y, row_weight) for each chunk of rows, in order."""
+        size = max(_LEAST_ROWS, _CHUNK_DOUBLES // n_draws)
+        tasks = []
+        for begin in range(0, self.X.shape[0], size):
+            rows = slice(begin, begin + size)
+            y = None if self.y is None else self.y[rows]
+            tasks.append(partial(evaluate, self.X[rows], y, self.row_weight[rows]))
+        with _threads.single_threaded_blas():
+            return _threads.run(tasks, self.n_jobs)
+
+    def log_likelihood(self, theta):
+        """Log-likelihood of each row at draws of the parameters, (T, N)."""
+        n_draws = len(next(iter(theta.values())))
+
+        def evaluate(X, y, row_weight):
+            return np.asarray(self.model.log_likelihood(theta, X, y), dtype=np.float64)
+
+        return np.concatenate(self.over_rows(n_draws, evaluate), axis=1)
+
+    def expected_log_likelihood(self, theta):
+        """Mean over draws of the log-likelihood of each row, (N,)."""
+
+        def evaluate(X, y, row_weight):
+            return np.mean(self.model.log_likelihood(theta, X, y), axis=0, dtype=np.float64)
+
+        return np.concatenate(self.over_rows(len(next(iter(theta.values()))), evaluate))
+
+    def log_joint(self, theta):
+        """Log prior plus weighted log-likelihood at draws of the parameters, (T,)."""
+        total = np.asarray(self.model.log_prior(theta), dtype=np.float64)
+        if not self.has_rows:
+            return total
+
+        def evaluate(X, y, row_weight):
+            return np.asarray(self.model.log_likelihood(theta, X, y), dtype=np.float64) @ row_weight
+
+        return total + sum(self.over_rows(len(total), evaluate))
+
+    def log_density(self, z):
+        """Log density of the free numbers, (T, P) -> (T,), without the normalising constant; NaN counts as -inf."""
+        with np.errstate(invalid="ignore"):
+            values = self.log_joint(self.layout.constrain(z)) + self.layout.log_jacobian(z)
+        return np.where(np.isnan(values), -np.inf, values)
+
+    def gradient(self, z):
+        """Gradient of the log density, (T, P); by differences where the model gives none."""
+        if not self.has_gradient:
+            with np.errstate(invalid="ignore"):
+                return central_gradient(self.log_density, z)
+        theta = self.layout.constrain(z)
+        total = self.model.grad_log_prior(theta)
+        if self.has_rows:
+
+            def evaluate(X, y, row_weight):
+                return self.model.grad_log_likelihood(theta, X, y, row_weight)
+
+            for part in self.over_rows(len(z), evaluate):
+                total = {name: total[name] + part[name] for name in total}
+        with np.errstate(invalid="ignore", over="ignore"):
+            return self.layout.pull_back(z, total)
