@@ -1,5 +1,6 @@
 """skvi: variational inference as ordinary scikit-learn estimators."""
 
+from skvi.blackbox import SVGDSampler
 from skvi.decomposition import MeanFieldTopicModel
 from skvi.linear_model import BayesianLinearRegressionVI, BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
 from skvi.mixture import VariationalGaussianMixture
@@ -11,6 +12,7 @@ __all__ = [
     "BayesianLogisticRegressionVI",
     "BayesianPoissonRegressionVI",
     "MeanFieldTopicModel",
+    "SVGDSampler",
     "VariationalGaussianMixture",
     "__version__",
 ]

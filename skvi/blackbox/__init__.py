@@ -7,6 +7,7 @@ from skvi.blackbox._jitted import batched
 from skvi.blackbox._linear import LinearModel, LogisticModel, PoissonModel
 from skvi.blackbox._location_scale import GaussianLocationScale
 from skvi.blackbox._network import NeuralNetworkClassificationModel, NeuralNetworkRegressionModel
+from skvi.blackbox._stein import SVGDSampler
 from skvi.gradient.constraints import Interval
 from skvi.gradient.parameters import Parameter
 
@@ -21,6 +22,7 @@ __all__ = [
     "NeuralNetworkRegressionModel",
     "Parameter",
     "PoissonModel",
+    "SVGDSampler",
     "batched",
     "check_model",
     "from_density",

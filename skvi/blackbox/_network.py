@@ -27,34 +27,48 @@ class _Network(BaseEstimator):
             raise ValueError(f"{type(self).__name__}(n_hidden={self.n_hidden!r}): give a positive integer")
         check_choice(self, "activation", ("relu", "tanh"))
         check_numbers(self, "precision_shape", "precision_rate")
+        if not self._learns_precision:
+            check_numbers(self, "weight_precision")
+
+    @property
+    def _learns_precision(self):
+        return isinstance(self.weight_precision, str) and self.weight_precision == "learn"
+
+    def _precision(self, theta):
+        """The precision of weights and biases at each draw, shape (T,)."""
+        if self._learns_precision:
+            return bounded(theta["weight_precision"])
+        return np.full(len(theta["hidden_biases"]), float(self.weight_precision))
 
     def _weight_parameters(self, X, shape=(), start=0.0, unit=1.0):
         """Parameters of a network whose outputs have a shape and move by about a unit."""
         self._check()
         n_columns, n_hidden = X.shape[1], int(self.n_hidden)
         hidden, output = 1.0 / np.sqrt(n_columns + 1.0), unit / np.sqrt(n_hidden + 1.0)
-        return [
+        weights = [
             Parameter("hidden_weights", (n_hidden, n_columns), scale=hidden),
             Parameter("hidden_biases", n_hidden, scale=hidden),
             Parameter("output_weights", (*shape, n_hidden), scale=output),
             Parameter("output_biases", shape, start=start, scale=output),
-            Parameter("weight_precision", (), "positive"),
         ]
+        return [*weights, Parameter("weight_precision", (), "positive")] if self._learns_precision else weights
 
     def log_prior(self, theta):
         """Log density of the prior at each draw, shape (T,)."""
         self._check()
-        precision = bounded(theta["weight_precision"])
-        density = log_gamma(theta["weight_precision"], self.precision_shape, self.precision_rate)
-        for name in _WEIGHTS:
-            density += log_normal(theta[name], trailing(precision, theta[name]))
+        precision = self._precision(theta)
+        density = sum(log_normal(theta[name], trailing(precision, theta[name])) for name in _WEIGHTS)
+        if self._learns_precision:
+            density += log_gamma(theta["weight_precision"], self.precision_shape, self.precision_rate)
         return density
 
     @quiet
     def grad_log_prior(self, theta):
         """Gradient of the prior's log density at each draw."""
-        precision = bounded(theta["weight_precision"])
+        precision = self._precision(theta)
         gradient = {name: -trailing(precision, theta[name]) * theta[name] for name in _WEIGHTS}
+        if not self._learns_precision:
+            return gradient
         n_weights = sum(theta[name][0].size for name in _WEIGHTS)
         squares = sum(total(theta[name] ** 2) for name in _WEIGHTS)
         slope = gamma_slope(theta["weight_precision"], self.precision_shape, self.precision_rate)
@@ -127,7 +141,8 @@ class _Network(BaseEstimator):
             slopes, own = self._slopes(theta, self._block_outputs(theta, hidden), y[place], row_weight[place])
             part = self._pull(theta, rows, hidden, slopes) | own
             gradient = part if gradient is None else {name: gradient[name] + part[name] for name in part}
-        gradient["weight_precision"] = np.zeros(len(layer))
+        if self._learns_precision:
+            gradient["weight_precision"] = np.zeros(len(layer))
         return gradient
 
 
@@ -144,15 +159,20 @@ class NeuralNetworkRegressionModel(RegressorMixin, NormalNoise, _Network):
         Number of hidden units.
     activation : {"relu", "tanh"}, default="relu"
         What each hidden unit makes of its linear predictor.
+    weight_precision : float or "learn", default="learn"
+        Precision of the prior of weights and biases. With "learn" it is one more parameter, as in the paper; the
+        density then is by far the highest at a precision that lets all weights vanish, where methods that seek modes
+        end once they have converged.
     precision_shape, precision_rate : float, default=1.0 and 0.1
-        Shape and rate of the Gamma prior of the precision of weights and biases.
+        Shape and rate of the Gamma prior of a learned `weight_precision`.
     noise_shape, noise_rate : float, default=1.0 and 0.1
         Shape and rate of the Gamma prior of the noise's precision.
 
     Notes
     -----
     Parameters: `hidden_weights` of shape (n_hidden, n_features), `hidden_biases` and `output_weights` of shape
-    (n_hidden,), `output_biases`, `weight_precision` and `noise_precision`. Standardise columns and y.
+    (n_hidden,), `output_biases`, `noise_precision`, and `weight_precision` where it is learned. Standardise columns
+    and y.
 
     Examples
     --------
@@ -175,6 +195,7 @@ class NeuralNetworkRegressionModel(RegressorMixin, NormalNoise, _Network):
         self,
         n_hidden=50,
         activation="relu",
+        weight_precision="learn",
         precision_shape=1.0,
         precision_rate=0.1,
         noise_shape=1.0,
@@ -182,6 +203,7 @@ class NeuralNetworkRegressionModel(RegressorMixin, NormalNoise, _Network):
     ):
         self.n_hidden = n_hidden
         self.activation = activation
+        self.weight_precision = weight_precision
         self.precision_shape = precision_shape
         self.precision_rate = precision_rate
         self.noise_shape = noise_shape
@@ -226,14 +248,18 @@ class NeuralNetworkClassificationModel(ClassifierMixin, Classes, _Network):
         Number of hidden units.
     activation : {"relu", "tanh"}, default="relu"
         What each hidden unit makes of its linear predictor.
+    weight_precision : float or "learn", default="learn"
+        Precision of the prior of weights and biases. With "learn" it is one more parameter, as in the paper; the
+        density then is by far the highest at a precision that lets all weights vanish, where methods that seek modes
+        end once they have converged.
     precision_shape, precision_rate : float, default=1.0 and 0.1
-        Shape and rate of the Gamma prior of the precision of weights and biases.
+        Shape and rate of the Gamma prior of a learned `weight_precision`.
 
     Notes
     -----
     Parameters: `hidden_weights` of shape (n_hidden, n_features), `hidden_biases` of shape (n_hidden,),
     `output_weights` of shape (n_hidden,), or (K, n_hidden), `output_biases` of shape () or (K,), and
-    `weight_precision`. y is coded 0, 1, ..., K - 1. Standardise columns.
+    `weight_precision` where it is learned. y is coded 0, 1, ..., K - 1. Standardise columns.
 
     Examples
     --------
@@ -245,9 +271,12 @@ class NeuralNetworkClassificationModel(ClassifierMixin, Classes, _Network):
     [(2, 1), (2,), (3, 2), (3,), ()]
     """
 
-    def __init__(self, n_hidden=50, activation="relu", precision_shape=1.0, precision_rate=0.1):
+    def __init__(
+        self, n_hidden=50, activation="relu", weight_precision="learn", precision_shape=1.0, precision_rate=0.1
+    ):
         self.n_hidden = n_hidden
         self.activation = activation
+        self.weight_precision = weight_precision
         self.precision_shape = precision_shape
         self.precision_rate = precision_rate
 

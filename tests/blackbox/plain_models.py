@@ -91,10 +91,11 @@ def hierarchical_rows(model, theta, X, y):
 
 
 def network_prior(model, theta):
-    precision = theta["weight_precision"]
+    learned = model.weight_precision == "learn"
+    precision = theta["weight_precision"] if learned else model.weight_precision
     names = ("hidden_weights", "hidden_biases", "output_weights", "output_biases")
     density = sum(stats.norm(0.0, sd(precision)).logpdf(theta[name]).sum() for name in names)
-    density += gamma(model.precision_shape, model.precision_rate).logpdf(precision)
+    density += gamma(model.precision_shape, model.precision_rate).logpdf(precision) if learned else 0.0
     return density + (noise_prior(model, theta) if "noise_precision" in theta else 0.0)
 
 
