@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import sparse
 
+from skvi.gradient.parameters import Parameter
+
 
 def check_numbers(model, *names, n_columns=None, positive=True):
     """Raise ValueError where a hyper-parameter is no number.
@@ -69,6 +71,26 @@ def target_range(y):
     """Median of the distinct numbers of y, and a quarter of their range (one where there is no range)."""
     y = np.unique(y)
     return np.median(y), float(_nonzero(0.25 * y[-1] - 0.25 * y[0]))
+
+
+def weight_scale(X, unit, precision):
+    """Sizes of the weights of columns, shape (D,), with which a linear predictor moves by about a unit between rows.
+
+    No larger than those of a normal prior of a precision.
+    """
+    _, spread = column_ranges(X)
+    return 1.0 / np.sqrt(precision + X.shape[1] * np.clip(spread / unit, 1e-100, 1e100) ** 2)
+
+
+def precision_of(*weights):
+    """The parameter `weight_precision` of normal weights, which starts where it agrees with the weights' own starts.
+
+    Its logarithm moves in units of sqrt(2 / P), its standard deviation given P weights: a precision that runs ahead of
+    its weights pulls all of them to zero.
+    """
+    n_weights = sum(parameter.n_free for parameter in weights)
+    squares = sum(np.sum(parameter.scale**2) for parameter in weights)
+    return Parameter("weight_precision", (), "positive", start=n_weights / squares, scale=np.sqrt(2.0 / n_weights))
 
 
 def _nonzero(spread):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from skvi.blackbox._checks import check_choice, check_numbers, column_ranges, needed_target, target_range
+from skvi.blackbox._checks import check_choice, check_numbers, needed_target, target_range, weight_scale
 from skvi.blackbox._densities import LOG_2PI, log_normal, quiet, total
 from skvi.blackbox._observations import NormalNoise
 from skvi.gradient.parameters import Parameter
@@ -128,9 +128,7 @@ class HierarchicalIntercepts(RegressorMixin, NormalNoise, BaseEstimator):
         ]
         columns = self._slope_columns(X.shape[1])
         if len(columns):
-            _, spread = column_ranges(X[:, columns])
-            prior = np.square(self.slope_scale, dtype=float) ** -1
-            scale = 1.0 / np.sqrt(prior + len(columns) * (spread / unit) ** 2)
+            scale = weight_scale(X[:, columns], unit, np.square(self.slope_scale, dtype=float) ** -1)
             parameters.append(Parameter("slopes", len(columns), scale=scale))
         return [*parameters, self._noise_parameter(y)]
 

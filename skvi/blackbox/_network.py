@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from skvi.blackbox._checks import check_choice, check_numbers, needed_target, target_range
+from skvi.blackbox._checks import check_choice, check_numbers, needed_target, precision_of, target_range
 from skvi.blackbox._densities import bounded, gamma_slope, log_gamma, log_normal, quiet, total, trailing
 from skvi.blackbox._observations import Classes, NormalNoise
 from skvi.gradient.parameters import Parameter
@@ -51,7 +51,7 @@ class _Network(BaseEstimator):
             Parameter("output_weights", (*shape, n_hidden), scale=output),
             Parameter("output_biases", shape, start=start, scale=output),
         ]
-        return [*weights, Parameter("weight_precision", (), "positive")] if self._learns_precision else weights
+        return [*weights, precision_of(*weights)] if self._learns_precision else weights
 
     def log_prior(self, theta):
         """Log density of the prior at each draw, shape (T,)."""

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skvi.blackbox._checks import check_choice, check_numbers, column_ranges
+from skvi.blackbox._checks import check_choice, check_numbers, precision_of, weight_scale
 from skvi.blackbox._densities import bounded, gamma_slope, log_gamma, log_normal, quiet, total, trailing
 from skvi.gradient.parameters import Parameter
 
@@ -32,14 +32,13 @@ class LinearPredictor(BaseEstimator):
         """Parameters of predictors of a shape, which move by about a unit between rows."""
         n_columns = X.shape[1]
         self._check_weights(n_columns)
-        _, spread = column_ranges(X)
-        prior = 0.0 if self._learns_precision else np.asarray(self.weight_precision, dtype=float)
-        scale = 1.0 / np.sqrt(prior + n_columns * (spread / unit) ** 2)
-        parameters = [Parameter("weights", (*shape, n_columns), scale=scale)]
+        precision = 0.0 if self._learns_precision else np.asarray(self.weight_precision, dtype=float)
+        weights = Parameter("weights", (*shape, n_columns), scale=weight_scale(X, unit, precision))
+        parameters = [weights]
         if self.fit_intercept:
             parameters.append(Parameter("intercept", shape, start=intercept, scale=unit))
         if self._learns_precision:
-            parameters.append(Parameter("weight_precision", (), "positive"))
+            parameters.append(precision_of(weights))
         return parameters
 
     def _precision(self, theta):

@@ -373,6 +373,23 @@ class TestStarts:
             assert_allclose(scales[1], scales[0] / 1e6)
             assert_allclose(scales[2], scales[0] * 1e6)
 
+    @pytest.mark.parametrize("name", ["linear learned", "softmax learned", "network relu", "network of three classes"])
+    def test_precisions_start_in_agreement_with_their_weights(self, name):
+        parameters = CASES[name].model.parameters(*CASES[name].rows())
+        weights = [parameter for parameter in parameters if "weights" in parameter.name or "biases" in parameter.name]
+        precision = next(parameter for parameter in parameters if parameter.name == "weight_precision")
+        draws = np.random.default_rng(0).standard_normal((20_000, sum(p.n_free for p in weights)))
+        sizes = np.concatenate([parameter.scale.ravel() for parameter in weights])
+        squares = np.mean((draws * sizes) ** 2)
+        assert_allclose(np.exp(precision.start), 1.0 / squares, rtol=0.02)
+        assert_allclose(precision.scale, np.sqrt(2.0 / len(sizes)))
+
+    def test_columns_and_targets_of_opposite_extremes_have_a_start(self):
+        X, y = CASES["linear"].rows()
+        for rows, targets in ((X * 1e100, y * 1e-100), (X * 1e-100, y * 1e100)):
+            for model in (LinearModel(), LinearModel(**LEARNED)):
+                assert all(np.isfinite(parameter.start).all() for parameter in model.parameters(rows, targets))
+
     def test_location_scale_starts_where_the_table_is(self):
         X = CASES["location scale"].rows()[0] * 1e-3 + 1e6
         model = GaussianLocationScale()
