@@ -239,7 +239,7 @@ class ConjugateEstimator(VariationalEstimator):
             "elbo_history_": list(restart.monitor.bounds),
             "n_iter_": len(restart.monitor.bounds),
             "converged_": restart.monitor.converged,
-            "_summary": restart.summary,
+            "_summary": schedule.model.lasting(restart.summary, restart.posterior),
             "_online_steps": restart.steps,
             **self._attributes(schedule, restart),
         }

@@ -13,10 +13,12 @@ from skvi.families.normal_wishart import NormalWishart, TiedNormalWishart
 from skvi.families.predictor_normal import FactoredNormal, InterceptGivenWeights
 from skvi.families.spike_slab import SpikeSlab, SpikeSlabGiven
 from skvi.families.sticks import StickBreaking
+from skvi.families.structured_normal import DiagonalNormal, LowRankNormal, RowNormal
 from skvi.families.wishart import Wishart
 
 __all__ = [
     "Beta",
+    "DiagonalNormal",
     "Dirichlet",
     "FactoredNormal",
     "Family",
@@ -26,11 +28,13 @@ __all__ = [
     "InterceptGivenWeights",
     "Joint",
     "LinearNormal",
+    "LowRankNormal",
     "Moments",
     "Normal",
     "NormalGamma",
     "NormalGivenPrecision",
     "NormalWishart",
+    "RowNormal",
     "SphericalNormalGamma",
     "SpikeSlab",
     "SpikeSlabGiven",

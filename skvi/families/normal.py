@@ -69,6 +69,10 @@ class Normal(Family):
         """Probability that each variable has the sign of its mean."""
         return ndtr(np.abs(self.mean) / np.sqrt(self.var))
 
+    def trace_with(self, precision):
+        """Sum over the coefficients of a precision (one for each) times the variance."""
+        return float(np.broadcast_to(precision * self.var, self.mean.shape).sum())
+
     def quadratic(self, x):
         """Variance of x'w for each row of a table, shape (..., N)."""
         return np.einsum("nd,...de,ne->...n", x, self.covariance, x, optimize=True)

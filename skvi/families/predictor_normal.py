@@ -84,7 +84,8 @@ class InterceptGivenWeights(Family):
     ----------
     mean, precision : ndarray of shape () or (K,)
     slope : ndarray of shape (D,) or (K, D)
-    weights : FactoredNormal
+    weights : Normal or IndependentNormal
+        With `solve`.
     """
 
     #: name of the factor that the coefficients are
@@ -103,8 +104,7 @@ class InterceptGivenWeights(Family):
     @lazy
     def var(self):
         """Marginal variances, shape () or (K,)."""
-        along = np.einsum("...ij,...i->...j", self.weights.root, self.slope)
-        return 1.0 / self.precision + np.einsum("...j,...j->...", along, along)
+        return 1.0 / self.precision + (self.slope * self.weights.solve(self.slope)).sum(axis=-1)
 
     def interval(self, level=0.9):
         """Central marginal intervals, with a last axis of two."""
@@ -116,9 +116,14 @@ class InterceptGivenWeights(Family):
         return float(0.5 * np.sum(1.0 + np.log(2.0 * np.pi / self.precision)))
 
     def kl(self, other):
-        """KL(self || other) in nats from independent normals, in expectation over the coefficients."""
-        square = (self.mean - other.mean) ** 2 + self.var
-        terms = other.precision * square - 1.0 - np.log(other.precision / self.precision)
+        """KL(self || other) in nats from intercepts, in expectation over the coefficients of this one."""
+        offset, slope = self.mean - other.mean, self.slope
+        if isinstance(other, InterceptGivenWeights):
+            offset = offset - (other.slope * (self.weights.mean - other.weights.mean)).sum(axis=-1)
+            slope = slope - other.slope
+        spread = (slope * self.weights.solve(slope)).sum(axis=-1)
+        ratio = other.precision / self.precision
+        terms = other.precision * (offset**2 + spread) + ratio - 1.0 - np.log(ratio)
         return float(0.5 * np.sum(terms))
 
     def _sample(self, n, rng):

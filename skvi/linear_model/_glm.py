@@ -1,6 +1,6 @@
 """Bayesian generalised linear models for scikit-learn: what all of them share."""
 
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -16,7 +16,8 @@ from skvi.linear_model._glm_parameters import describe_columns, make_prior, make
 from skvi.linear_model._regression_parameters import check_groups, column_groups
 from skvi.linear_model._reports import LinearReports
 from skvi.models.glm import GeneralizedLinear
-from skvi.models.sites import Observations, Predictor, expected
+from skvi.models.row_forms import form_named, form_of
+from skvi.models.sites import Observations, expected
 
 TABLE = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
 
@@ -37,6 +38,8 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
         "lambda_2": [None, Interval(Real, 0.0, None, closed="neither")],
         "lambda_init": [None, "array-like", Interval(Real, 0.0, None, closed="neither")],
         "weight_precision": [StrOptions({"learn"}), Interval(Real, 0.0, None, closed="neither")],
+        "covariance": [StrOptions({"full", "diag", "low_rank"})],
+        "rank": [Interval(Integral, 1, None, closed="left")],
         "fit_intercept": ["boolean"],
         "intercept_scale": [Interval(Real, 0.0, None, closed="neither")],
     }
@@ -55,11 +58,12 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
         with _threads.single_threaded_blas():
             columns = describe_columns(rows.x, rows.weights, self._n_threads())
             groups = column_groups(self, len(columns.mean))
-            prior, starts = self._prior_and_starts(rows, columns, groups, random_state)
+            form = self._form(rows, whole=self.learning_method == "batch")
+            prior, starts = self._prior_and_starts(rows, columns, groups, form, random_state)
             center = self._center(columns)
-            if self.warm_start and hasattr(self, "posterior_") and _same_shapes(self.posterior_, starts[0]):
-                starts[0] = moved_to(self.posterior_, center - self.X_offset_)
-            model = GeneralizedLinear(self._likelihood(), center, groups)
+            if self.warm_start and hasattr(self, "posterior_") and _continues(form, self.posterior_, starts[0]):
+                starts[0] = form.continued(moved_to(self.posterior_, center - self.X_offset_))
+            model = GeneralizedLinear(self._likelihood(), center, groups, form=form)
             schedule = self._make_schedule(model, prior, rows, random_state, reorder=False)
             return self._keep(schedule, self._run(schedule, starts, X, sort=False))
 
@@ -68,26 +72,39 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
         check_groups(self)
         first, rows = not hasattr(self, "posterior_"), rows.used()
         with _threads.single_threaded_blas():
-            groups = column_groups(self, rows.x.shape[1])
+            groups, form = column_groups(self, rows.x.shape[1]), self._form(rows, whole=False)
             if first:
                 columns = describe_columns(rows.x, rows.weights, self._n_threads())
                 center = self._center(columns)
                 random_state = check_random_state(self.random_state)
-                prior, starts = self._prior_and_starts(rows, columns, groups, random_state)
+                prior, starts = self._prior_and_starts(rows, columns, groups, form, random_state)
             else:
+                self._check_form(form)
                 center, prior, starts = self.X_offset_, self.prior_, [self.posterior_]
-            model = GeneralizedLinear(self._likelihood(), center, groups)
+            model = GeneralizedLinear(self._likelihood(), center, groups, form=form)
             return self._stream(model, prior, rows, starts, X, first)
+
+    def _form(self, rows, whole):
+        """The form of the covariance, for rows that are all there is or for some at a time."""
+        n_rows, n_features = rows.x.shape
+        return form_named(self.covariance, self.rank, n_rows if whole else None, n_features, self._n_threads())
+
+    def _check_form(self, form):
+        if not isinstance(self.posterior_.weights, form.family):
+            raise ValueError(
+                f"covariance={self.covariance!r}, but the rows seen so far are kept as a "
+                f"{type(self.posterior_.weights).__name__}: set it as it was, or call fit"
+            )
 
     def _center(self, columns):
         """Where rows are taken about: their mean, or zero where there is no intercept to make up for it."""
         return columns.mean if self.fit_intercept else np.zeros_like(columns.mean)
 
-    def _prior_and_starts(self, rows, columns, groups, random_state):
+    def _prior_and_starts(self, rows, columns, groups, form, random_state):
         likelihood = self._likelihood()
         linked, curvature = self._linked(likelihood, rows)
         prior = make_prior(self, columns, groups, linked)
-        return prior, make_starts(self, prior, columns, groups, curvature, random_state)
+        return prior, make_starts(self, prior, columns, groups, curvature, form, random_state)
 
     def _linked(self, likelihood, rows):
         """The linear predictor without effects, and the mean curvature of a row there."""
@@ -121,14 +138,14 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
 
     def _over_rows(self, rows, function):
         """Apply a function of (some rows, means, variances) to all in parallel; join along the last axis."""
-        predictor = Predictor(self.X_offset_, self.posterior_)
-        model = GeneralizedLinear(None, self.X_offset_, np.zeros(len(self.X_offset_), np.int64))
+        form = form_of(self.posterior_, self._n_threads())
+        predictor = form.predictor(self.X_offset_, self.posterior_)
 
         def task(block):
-            return [function(rows, *predictor.moments(rows)) for rows in block.dense()]
+            return [function(*some) for some in predictor.over(block)]
 
         with _threads.single_threaded_blas():
-            parts = _threads.run([lambda b=block: task(b) for block in model.blocks(rows)], self._n_threads())
+            parts = _threads.run([lambda b=block: task(b) for block in form.blocks(rows, self.X_offset_)], self._n_threads())
         return np.concatenate([one for part in parts for one in part], axis=-1)
 
     def _predictor_moments(self, X, offset=None):
@@ -174,10 +191,10 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
         return tags
 
 
-def _same_shapes(a, b):
-    """Whether two joints have the same factors of the same shapes."""
+def _continues(form, posterior, start):
+    """Whether a posterior may be a start: of the same family, with the same factors of the same shapes."""
 
     def shapes(joint: Joint):
         return {name: np.shape(factor.mean) for name, factor in joint.items()}
 
-    return shapes(a) == shapes(b)
+    return isinstance(posterior.weights, form.family) and shapes(posterior) == shapes(start)

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from skvi import _threads
 from skvi.engine.blocks import cut
-from skvi.families import FactoredNormal, Gamma, IndependentNormal, InterceptGivenWeights, Joint, NormalGivenPrecision
+from skvi.families import Gamma, IndependentNormal, InterceptGivenWeights, Joint, NormalGivenPrecision
 from skvi.linear_model._regression_parameters import gamma_prior, initial_precisions, known, moving_variances
 
 # Rows whose columns are summed at a time.
@@ -81,7 +81,7 @@ def make_prior(estimator, columns, groups, linked):
     return Joint(weights=weights, **factors)
 
 
-def make_starts(estimator, prior, columns, groups, curvature, random_state):
+def make_starts(estimator, prior, columns, groups, curvature, form, random_state):
     """Posteriors to start from, one for each restart: no effects, as wide as the data will make them.
 
     The precisions are those of the prior's natural scale, then random multiples.
@@ -92,17 +92,17 @@ def make_starts(estimator, prior, columns, groups, curvature, random_state):
     curvature = columns.weight * max(curvature, _LEAST_CURVATURE)
     starts = []
     for _ in range(estimator.n_init):
-        starts.append(_start(prior, columns, groups, curvature, precisions))
+        starts.append(_start(prior, columns, groups, curvature, form, precisions))
         precisions = natural_precisions(columns, groups) * np.exp(2.0 * random_state.standard_normal(len(precisions)))
     return starts
 
 
-def _start(prior, columns, groups, curvature, precisions):
+def _start(prior, columns, groups, curvature, form, precisions):
     mean = np.zeros(prior.weights.mean.shape)
     learned = "weight_precision" in prior
     own = precisions[groups] if learned else prior.weights.precision
     diagonal = np.broadcast_to(own + curvature * columns.var, mean.shape)
-    weights = FactoredNormal(mean, diagonal[..., None] * np.eye(mean.shape[-1]))
+    weights = form.start(mean, diagonal)
     factors = {"weights": weights}
     if "intercept" in prior:
         b = prior.intercept

@@ -36,6 +36,12 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         Expected precisions that the first sweep starts from. None: the natural scale of the data.
     weight_precision : float or "learn", default="learn"
         Precision of the coefficients, where it is known. LogisticRegression's is 1 / C.
+    covariance : {"full", "diag", "low_rank"}, default="full"
+        What of the covariance of the coefficients the posterior keeps: all of it, their variances, or variances and
+        `rank` directions (of the precision). The last two are for many columns, sparse ones too; no bound is higher
+        than that of "full".
+    rank : int, default=20
+        Directions of "low_rank".
     fit_intercept : bool, default=True
         Whether there is an intercept. Without one, rows are taken about zero.
     intercept_scale : float, default=10.0
@@ -150,6 +156,8 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         lambda_2=None,
         lambda_init=None,
         weight_precision="learn",
+        covariance="full",
+        rank=20,
         fit_intercept=True,
         intercept_scale=10.0,
         bound="exact",
@@ -174,6 +182,8 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         self.lambda_2 = lambda_2
         self.lambda_init = lambda_init
         self.weight_precision = weight_precision
+        self.covariance = covariance
+        self.rank = rank
         self.fit_intercept = fit_intercept
         self.intercept_scale = intercept_scale
         self.bound = bound

@@ -35,6 +35,10 @@ class ConjugateModel:
         """What "memoized" keeps of a summary: where it is large, no more than it needs to be subtracted again."""
         return summary
 
+    def lasting(self, summary, posterior):
+        """What stands for a summary in later fits: where it is large, no more than rows on top of it need."""
+        return summary
+
     def blocks(self, data):
         """Cut data into the blocks that tasks are made of, by the size of the problem alone."""
         raise NotImplementedError

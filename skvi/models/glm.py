@@ -10,15 +10,13 @@ global step multiplies them with the prior, and moves q(lambda) with q(w, b): a 
 
 import numpy as np
 
-from skvi.engine.blocks import cut
 from skvi.engine.summary import Summary
-from skvi.families import FactoredNormal, Gamma, InterceptGivenWeights, Joint
+from skvi.families import Gamma, Joint
 from skvi.models.base import ConjugateModel
+from skvi.models.matrix_form import Matrix
 from skvi.models.relevance import best_precisions
-from skvi.models.sites import Predictor, joint_moments, linearised
 
-# Moves of the precisions in a global step, and the gain in nats below which they stop.
-_MOVES = 2
+# Gain in nats below which moves of the precisions in a global step stop.
 _LEAST_GAIN = 1e-3
 # Largest factor by which the precision of one coefficient rises at a time: others may yet need it.
 _LARGEST_RISE = 2.0
@@ -36,40 +34,41 @@ class GeneralizedLinear(ConjugateModel):
         Group of each coefficient, from zero on: each has a precision, which the K predictors share.
     n_sets : int
         K.
+    form : Matrix or RowForm, default=None
+        Which covariance q(w, b) has; None is all of it, by matrices.
     """
 
     bound_holds_always = False
     largest_rate = 1.0
 
-    def __init__(self, likelihood, center, groups, n_sets=1):
+    def __init__(self, likelihood, center, groups, n_sets=1, form=None):
         self.likelihood = likelihood
         self.center = center
         self.groups = groups
         self.n_sets = n_sets
+        self.form = Matrix() if form is None else form
         self.sizes = np.bincount(groups) * float(n_sets)
         #: whether each coefficient has a precision to itself
         self.one_each = n_sets == 1 and len(groups) > 1 and (groups == np.arange(len(groups))).all()
 
     def blocks(self, data):
-        n_parameters = len(self.center) + 1
-        cost = self.n_sets * float(n_parameters) ** 2
-        return [data.take(slice(*edges)) for edges in cut(data.n_rows, cost, 8.0 * cost)]
+        return self.form.blocks(data, self.center, self.n_sets)
 
     def messages(self, posterior, prior, n_jobs=1):
-        return Predictor(self.center, posterior)
+        return self.form.predictor(self.center, posterior)
 
     def local_step(self, block, messages, state):
-        sites, value = linearised(block, messages, self.likelihood)
+        sites, value = self.form.linearised(block, messages, self.likelihood)
         return Summary({"sites": sites}, value, block.weight), None
 
     def global_step(self, prior, summary, posterior):
         """Multiply prior and sites; with learned precisions in turns with q(lambda), until that gains nothing."""
         sites = summary.statistics["sites"]
         if "weight_precision" not in prior:
-            return self.posterior_at(prior, sites, None)
-        current = self.posterior_at(prior, sites, np.atleast_1d(posterior.weight_precision.mean))
+            return self.posterior_at(prior, sites, None, posterior)
+        current = self.posterior_at(prior, sites, np.atleast_1d(posterior.weight_precision.mean), posterior)
         value = self.bound(prior, summary, current)
-        for _ in range(_MOVES):
+        for _ in range(self.form.moves):
             moved, bound = self._moved(prior, summary, current, value)
             gain, current, value = bound - value, moved, bound
             if gain < _LEAST_GAIN:
@@ -80,27 +79,30 @@ class GeneralizedLinear(ConjugateModel):
         """Move the precisions as far as seems best, or by coordinate ascent where the bound would fall."""
         sites = summary.statistics["sites"]
         for shrinkage in (self._leap, self._step):
-            moved = self.posterior_at(prior, sites, shrinkage(prior, current))
+            moved = self.posterior_at(prior, sites, shrinkage(prior, current), current)
             bound = self.bound(prior, summary, moved)
             if bound >= value:
                 break
         return moved, bound
 
-    def posterior_at(self, prior, sites, shrinkage):
-        """The posterior at expected precisions of shape (G,), None where they are known."""
-        center, pull = sites.center, sites.gradient.copy()
-        precision = sites.gram.copy()
-        n_features = len(self.center)
-        own, around = self._weights_prior(prior, shrinkage)
-        pull[:, :n_features] -= own * (center[:, :n_features] - around)
-        precision[:, range(n_features), range(n_features)] += own
-        if "intercept" in prior:
-            pull[:, -1] -= prior.intercept.precision * (center[:, -1] - prior.intercept.mean)
-            precision[:, -1, -1] += prior.intercept.precision
-        factors = normal_factors(center, pull, precision, n_features)
+    def posterior_at(self, prior, sites, shrinkage, posterior):
+        """The posterior at expected precisions of shape (G,), None where they are known; searched for from another."""
+        factors = self.form.factors(sites, *self._pulls(prior, sites, shrinkage), posterior.weights)
         if shrinkage is not None:
             factors["weight_precision"] = self._gamma(prior, shrinkage)
         return Joint(**factors)
+
+    def _pulls(self, prior, sites, shrinkage):
+        """Precision of the prior, and the pull of prior and sites at the centre of the sites: arrays (K, P)."""
+        own, pull = np.empty_like(sites.gradient), sites.gradient.copy()
+        n_features = len(self.center)
+        weights = slice(n_features)
+        own[:, weights], around = self._weights_prior(prior, shrinkage)
+        pull[:, weights] -= own[:, weights] * (sites.center[:, weights] - around)
+        if "intercept" in prior:
+            own[:, -1] = prior.intercept.precision
+            pull[:, -1] -= own[:, -1] * (sites.center[:, -1] - prior.intercept.mean)
+        return own, pull
 
     def _gamma(self, prior, shrinkage):
         """q(lambda) of the expected precisions of the groups."""
@@ -121,10 +123,16 @@ class GeneralizedLinear(ConjugateModel):
         """Sums over the coefficients of each group, and over the K predictors."""
         return np.bincount(self.groups, np.reshape(values, (-1, len(self.groups))).sum(axis=0))
 
+    def _spread(self, weights):
+        """Sums of the variances of each group."""
+        if self.groups.any():
+            return self._by_group(weights.var)
+        return np.array([weights.trace_with(np.ones(len(self.groups)))])
+
     def _step(self, prior, posterior):
         """Expected precisions by coordinate ascent: 2 a + n over 2 b + |m|^2 + tr S."""
         weights, hyper = posterior.weights, prior.weight_precision
-        squares = self._by_group(weights.mean**2 + weights.var)
+        squares = self._by_group(weights.mean**2) + self._spread(weights)
         return (self.sizes + 2.0 * hyper.shape) / (squares + 2.0 * hyper.rate)
 
     def _leap(self, prior, posterior):
@@ -134,7 +142,7 @@ class GeneralizedLinear(ConjugateModel):
         """
         weights, hyper = posterior.weights, prior.weight_precision
         current = np.atleast_1d(posterior.weight_precision.mean)
-        squares, spread = self._by_group(weights.mean**2), self._by_group(weights.var)
+        squares, spread = self._by_group(weights.mean**2), self._spread(weights)
         if self.one_each:
             best = best_precisions(current, spread, squares, 1, hyper.shape, hyper.rate)
             return np.minimum(best, _LARGEST_RISE * current)
@@ -143,71 +151,30 @@ class GeneralizedLinear(ConjugateModel):
 
     def bound(self, prior, summary, posterior, n_jobs=1):
         """E[log p(y | w, b)] - KL(q || p) where the sites are linearised at q, and what they make of it elsewhere."""
-        likelihood = summary.entropy + summary.statistics["sites"].expected(*joint_moments(posterior))
-        return likelihood - posterior.kl(prior)
+        sites = self.form.expected(summary.statistics["sites"], self.center, posterior)
+        return summary.entropy + sites - posterior.kl(prior)
 
     def blended(self, prior, posterior, target, rate):
-        """The joint at (1 - rate) eta + rate eta_target, coefficients and intercept being one factor.
+        """The joint a rate of the way to a target, coefficients and intercept being one factor.
 
         q(lambda) is the best for this q(w, b): on the way to a target that lies too far its own means nothing.
         """
-        mean = joint_moments(posterior)[0]
-        other = joint_precision(target)
-        precision = (1.0 - rate) * joint_precision(posterior) + rate * other
-        pull = rate * np.einsum("kpq,kq->kp", other, joint_moments(target)[0] - mean)
-        factors = normal_factors(mean, pull, precision, len(self.center))
+        return self._with_precision(prior, posterior, self.form.blended(posterior, target, rate))
+
+    def step_towards(self, posterior, prior, summary, rate):
+        if not self.form.projects:
+            return super().step_towards(posterior, prior, summary, rate)
+        # Mini-batches projected one by one would leave a bias: what is projected is their blend.
+        sites = summary.statistics["sites"]
+        shrinkage = posterior.weight_precision.mean if "weight_precision" in prior else None
+        pulls = self._pulls(prior, sites, None if shrinkage is None else np.atleast_1d(shrinkage))
+        return self._with_precision(prior, posterior, self.form.stepped(posterior, sites, *pulls, rate))
+
+    def _with_precision(self, prior, posterior, factors):
         if "weight_precision" in posterior:
             factors["weight_precision"] = self._gamma(prior, self._step(prior, Joint(**factors)))
         return Joint(**factors)
 
-
-def normal_factors(center, pull, precision, n_features):
-    """Factors of q(w) q(b | w) with a precision, their mean the covariance times the pull beyond the centre.
-
-    Parameters
-    ----------
-    center, pull : ndarray of shape (K, P)
-    precision : ndarray of shape (K, P, P)
-    n_features : int
-        D; there is no intercept where P = D.
-    """
-    weights, intercept = slice(n_features), center.shape[1] > n_features
-    if not intercept:
-        return {"weights": _moved_normal(center, pull, precision)}
-    corner, across = precision[:, -1, -1], precision[:, weights, -1]
-    slope = -across / corner[:, None]
-    schur = precision[:, weights, weights] + slope[:, :, None] * across[:, None, :]
-    q = _moved_normal(center[:, weights], pull[:, weights] + slope * pull[:, -1:], schur)
-    step = np.reshape(q.mean, (len(center), -1)) - center[:, weights]
-    mean = center[:, -1] + pull[:, -1] / corner + (slope * step).sum(axis=1)
-    return {"weights": q, "intercept": InterceptGivenWeights(*map(_single, (mean, corner, slope)), q)}
-
-
-def _moved_normal(center, pull, precision):
-    q = FactoredNormal(_single(center), _single(precision))
-    q.mean = q.mean + q.solve(_single(pull))
-    return q
-
-
-def _single(array):
-    """An array over K predictors, without that axis where there is one."""
-    return array[0] if len(array) == 1 else array
-
-
-def joint_precision(posterior):
-    """Precision of (w, b), shape (K, P, P)."""
-    q = posterior.weights
-    n_features = q.mean.shape[-1]
-    precision = np.reshape(q.precision, (-1, n_features, n_features))
-    if "intercept" not in posterior:
-        return precision
-    slope, corner = (
-        np.reshape(posterior.intercept.slope, (-1, n_features)),
-        np.reshape(posterior.intercept.precision, -1),
-    )
-    across = -slope * corner[:, None]
-    joint = np.empty((len(precision), n_features + 1, n_features + 1))
-    joint[:, :-1, :-1] = precision - slope[:, :, None] * across[:, None, :]
-    joint[:, :-1, -1] = joint[:, -1, :-1] = across
-    joint[:, -1, -1] = corner
-    return joint
+    def lasting(self, summary, posterior):
+        sites = self.form.lasting(summary.statistics["sites"], posterior)
+        return Summary({"sites": sites}, summary.entropy, summary.weight)

@@ -130,6 +130,11 @@ class Predictor:
             mean += rows.offset
         return mean, var
 
+    def over(self, observations):
+        """Yield (rows, means, variances) of some rows at a time."""
+        for rows in observations.dense():
+            yield rows, *self.moments(rows)
+
 
 class SiteSums:
     """Sums over rows of what their sites need, about the centre of a predictor."""
@@ -215,8 +220,7 @@ def linearised(observations, predictor, likelihood):
     """Sites of rows at a predictor, and the weighted sum of their expected log-likelihoods (nats)."""
     sums = SiteSums(predictor)
     value = constant = 0.0
-    for rows in observations.dense():
-        mean, var = predictor.moments(rows)
+    for rows, mean, var in predictor.over(observations):
         f, slope, curvature = expected(likelihood, rows.y, mean, var)
         # Where log p is convex a row adds nothing to the precision: q stays proper, and its bound still holds.
         curvature = rows.weights * np.maximum(curvature, 0.0)

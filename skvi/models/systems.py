@@ -229,3 +229,56 @@ class RowSystem(System):
         seen = np.sqrt(self.scale) * self.design.rows.times(free.T) + rng.standard_normal((len(self.factor), n))
         dual = cho_solve((self.factor, True), np.sqrt(self.scale) * seen, check_finite=False)
         return free - self.design.rows.transposed_times(dual).T / self.shrinkage
+
+
+class SiteSystem(RowSystem):
+    """The same for rows z - offset with weights, worked out from the products of the rows z.
+
+    Parameters
+    ----------
+    rows : Centered
+    shrinkage : ndarray of shape (D,)
+    roots : ndarray of shape (N,)
+        Roots of the weights.
+    offset : ndarray of shape (D,)
+    """
+
+    def __init__(self, rows, shrinkage, roots, offset):
+        self.rows = rows
+        self.shrinkage = shrinkage
+        self.scale = 1.0
+        self.roots = roots
+        self.offset = offset
+        matrix = self._products(offset, offset) * roots * roots[:, None]
+        matrix[np.diag_indices_from(matrix)] += 1.0
+        self.factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+
+    @lazy
+    def design(self):
+        """The rows as a regression has them."""
+        return self.rows.moved(self.offset).design(self.roots)
+
+    def _products(self, left, right):
+        """(Z - 1 left') R^-1 (Z - 1 right')', shape (N, N)."""
+        along_left, along_right = (self.rows.times(shift / self.shrinkage) for shift in (left, right))
+        constant = left @ (right / self.shrinkage)
+        return self.rows.outer(1.0 / self.shrinkage) - along_left - along_right[:, None] + constant
+
+    def solve(self, pull):
+        """Covariance times a vector."""
+        moved, scaled = self.rows.moved(self.offset), pull / self.shrinkage
+        dual = cho_solve((self.factor, True), self.roots * moved.times(scaled), check_finite=False)
+        return scaled - moved.transposed_times(self.roots * dual) / self.shrinkage
+
+    def own_variances(self, offset):
+        """Variances along the rows z - offset, shape (N,)."""
+        across = self.roots[:, None] * self._products(self.offset, offset)
+        half = solve_triangular(self.factor, across, lower=True, overwrite_b=True, check_finite=False)
+        prior = self.rows.moved(offset).squares_times(1.0 / self.shrinkage)
+        return np.maximum(prior - np.einsum("mn,mn->n", half, half), 0.0)
+
+    @lazy
+    def n_determined(self):
+        """Sum of `determined`: how many coefficients the data determine."""
+        inverse = dtrtri(self.factor, lower=1)[0]
+        return len(inverse) - np.vdot(inverse, inverse)

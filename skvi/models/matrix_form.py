@@ -1,0 +1,116 @@
+"""The full covariance of the coefficients by matrices of D x D: sites are summed up in their Gram matrix."""
+
+import numpy as np
+
+from skvi.engine.blocks import cut
+from skvi.families import FactoredNormal, InterceptGivenWeights
+from skvi.models.sites import Predictor, joint_moments, linearised
+
+
+class Matrix:
+    """All correlations of the coefficients of K linear predictors, as matrices.
+
+    A form makes blocks and sites of rows, and the factors q(w) q(b | w) of sites times prior; those that keep rows
+    are in `skvi.models.row_forms`.
+    """
+
+    #: whether a precision is replaced by the nearest of the form
+    projects = False
+    #: moves of the precisions in a global step
+    moves = 2
+    family = FactoredNormal
+
+    def blocks(self, data, center, n_sets=1):
+        """Blocks of rows, one for each task."""
+        cost = n_sets * float(len(center) + 1) ** 2
+        return [data.take(slice(*edges)) for edges in cut(data.n_rows, cost, 8.0 * cost)]
+
+    def predictor(self, center, posterior):
+        """What rows need to know of a posterior."""
+        return Predictor(center, posterior)
+
+    def linearised(self, block, predictor, likelihood):
+        """Sites of a block, and its expected log-likelihood."""
+        return linearised(block, predictor, likelihood)
+
+    def expected(self, sites, center, posterior):
+        """Expected logarithm (nats) of sites."""
+        return sites.expected(*joint_moments(posterior))
+
+    def start(self, mean, diagonal):
+        """Coefficients to start from."""
+        return FactoredNormal(mean, diagonal[..., None] * np.eye(mean.shape[-1]))
+
+    def continued(self, posterior):
+        """A posterior of another fit, as a start."""
+        return posterior
+
+    def factors(self, sites, own, pull, start):
+        """Factors of sites times a prior of precision `own`, that pull from the centre of the sites: arrays (K, P)."""
+        precision = sites.gram.copy()
+        diagonal = range(precision.shape[1])
+        precision[:, diagonal, diagonal] += own
+        return normal_factors(sites.center, pull, precision, start.mean.shape[-1])
+
+    def blended(self, posterior, target, rate):
+        """Factors a rate of the way to a target, in natural parameters."""
+        mean, other = joint_moments(posterior)[0], joint_precision(target)
+        precision = (1.0 - rate) * joint_precision(posterior) + rate * other
+        pull = rate * np.einsum("kpq,kq->kp", other, joint_moments(target)[0] - mean)
+        return normal_factors(mean, pull, precision, posterior.weights.mean.shape[-1])
+
+    def lasting(self, sites, posterior):
+        """Sites that stand for these once their rows are gone."""
+        return sites
+
+
+def normal_factors(center, pull, precision, n_features):
+    """Factors of q(w) q(b | w) with a precision, their mean the covariance times the pull beyond the centre.
+
+    Parameters
+    ----------
+    center, pull : ndarray of shape (K, P)
+    precision : ndarray of shape (K, P, P)
+    n_features : int
+        D; there is no intercept where P = D.
+    """
+    weights, intercept = slice(n_features), center.shape[1] > n_features
+    if not intercept:
+        return {"weights": _moved_normal(center, pull, precision)}
+    corner, across = precision[:, -1, -1], precision[:, weights, -1]
+    slope = -across / corner[:, None]
+    schur = precision[:, weights, weights] + slope[:, :, None] * across[:, None, :]
+    q = _moved_normal(center[:, weights], pull[:, weights] + slope * pull[:, -1:], schur)
+    step = np.reshape(q.mean, (len(center), -1)) - center[:, weights]
+    mean = center[:, -1] + pull[:, -1] / corner + (slope * step).sum(axis=1)
+    return {"weights": q, "intercept": InterceptGivenWeights(*map(_single, (mean, corner, slope)), q)}
+
+
+def _moved_normal(center, pull, precision):
+    q = FactoredNormal(_single(center), _single(precision))
+    q.mean = q.mean + q.solve(_single(pull))
+    return q
+
+
+def _single(array):
+    """An array over K predictors, without that axis where there is one."""
+    return array[0] if len(array) == 1 else array
+
+
+def joint_precision(posterior):
+    """Precision of (w, b), shape (K, P, P)."""
+    q = posterior.weights
+    n_features = q.mean.shape[-1]
+    precision = np.reshape(q.precision, (-1, n_features, n_features))
+    if "intercept" not in posterior:
+        return precision
+    slope, corner = (
+        np.reshape(posterior.intercept.slope, (-1, n_features)),
+        np.reshape(posterior.intercept.precision, -1),
+    )
+    across = -slope * corner[:, None]
+    joint = np.empty((len(precision), n_features + 1, n_features + 1))
+    joint[:, :-1, :-1] = precision - slope[:, :, None] * across[:, None, :]
+    joint[:, :-1, -1] = joint[:, -1, :-1] = across
+    joint[:, -1, -1] = corner
+    return joint

@@ -1,0 +1,289 @@
+"""Gaussian sites of rows that are kept as rows: a precision that is multiplied with, never formed.
+
+Letters as in `skvi.models.sites`, for one linear predictor (K = 1, the axis kept where the engine's arrays have it).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skvi import _threads
+from skvi.engine.blocks import cut
+from skvi.families.base import lazy
+from skvi.models.centered import DenseCentered, centered
+from skvi.models.sites import Observations, Sites, expected
+
+# Operations of the expected log-likelihood of a row.
+_EXPECTATION_COST = 300.0
+
+
+@dataclass(frozen=True)
+class CenteredObservations(Observations):
+    """Rows with their targets, centred once for all sweeps."""
+
+    table: object = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A sum of curvature_n a_n a_n' over rows a = (z, l), l being 1 for rows of data.
+
+    Parameters
+    ----------
+    rows : Centered of shape (N, D)
+    curvature : ndarray of shape (N,)
+    loadings : ndarray of shape (N,), default=None
+        l; None is 1.
+    """
+
+    rows: object
+    curvature: np.ndarray
+    loadings: np.ndarray = None
+
+    def __rmul__(self, factor):
+        return Part(self.rows, factor * self.curvature, self.loadings)
+
+    def __add__(self, other):
+        return Part(self.rows, self.curvature + other.curvature, self.loadings)
+
+    def sloped(self, slope):
+        """Rows z + l slope, as they are along the coefficients when b follows them."""
+        if self.loadings is None:
+            return self.rows.moved(-slope)
+        x = self.rows.x + np.multiply.outer(self.loadings, slope)
+        return DenseCentered(x, self.rows.shift, self.rows.n_jobs)
+
+    def along(self, step, last):
+        """a'(step, last) of each row."""
+        return self.rows.times(step) + (last if self.loadings is None else self.loadings * last)
+
+    def loaded(self, values=1.0):
+        """Curvature times loading times values."""
+        weights = self.curvature * values
+        return weights if self.loadings is None else self.loadings * weights
+
+    @property
+    def corner(self):
+        """Sum of curvature l^2."""
+        return float(self.curvature.sum() if self.loadings is None else self.loadings**2 @ self.curvature)
+
+
+class JointPrecision:
+    """Precision diag(own) + a sum over parts of (w, b), or of w alone.
+
+    With b integrated out that of w is `schur_times`, as b | w has the slope `slope` and the precision `corner`.
+
+    Parameters
+    ----------
+    own : ndarray of shape (P,)
+    parts : sequence of Part
+    n_features : int
+        D; there is no intercept where P = D.
+    """
+
+    def __init__(self, own, parts, n_features):
+        self.own = own
+        self.parts = parts
+        self.n_features = n_features
+        self.intercept = len(own) > n_features
+
+    @classmethod
+    def diagonal(cls, own, n_features):
+        """One without rows."""
+        return cls(own, (), n_features)
+
+    def __add__(self, other):
+        parts = list(self.parts)
+        for part in other.parts:
+            same = [i for i, mine in enumerate(parts) if mine.rows is part.rows]
+            if same:
+                parts[same[0]] = parts[same[0]] + part
+            else:
+                parts.append(part)
+        return JointPrecision(self.own + other.own, tuple(parts), self.n_features)
+
+    def __rmul__(self, factor):
+        return JointPrecision(factor * self.own, tuple(factor * part for part in self.parts), self.n_features)
+
+    def times(self, vector):
+        """Precision times a vector of shape (P,)."""
+        step, last = vector[: self.n_features], vector[-1] if self.intercept else 0.0
+        out = self.own * vector
+        for part in self.parts:
+            along = part.along(step, last)
+            out[: self.n_features] += part.rows.transposed_times(part.curvature * along)
+            if self.intercept:
+                out[-1] += part.loaded(along).sum()
+        return out
+
+    @lazy
+    def corner(self):
+        """Precision of b given w."""
+        return float(self.own[-1] + sum(part.corner for part in self.parts))
+
+    @lazy
+    def slope(self):
+        """Slope of b in w: less the precision across, over the corner; zero without an intercept."""
+        if not self.intercept:
+            return np.zeros(self.n_features)
+        across = sum(part.rows.transposed_times(part.loaded()) for part in self.parts)
+        return -across / self.corner if self.corner > 0.0 else np.zeros(self.n_features)
+
+    @lazy
+    def _sloped(self):
+        return [(part.sloped(self.slope), part.curvature) for part in self.parts]
+
+    def schur_times(self, columns):
+        """Precision of w times columns of shape (D,) or (D, M)."""
+        own = self.own[: self.n_features]
+        return (own * columns if columns.ndim == 1 else own[:, None] * columns) + self.rows_times(columns)
+
+    def rows_times(self, columns):
+        """The same without the part of w's own."""
+        total = self.own[-1] * np.multiply.outer(self.slope, self.slope @ columns) if self.intercept else 0.0
+        for rows, curvature in self._sloped:
+            along = rows.times(columns)
+            along *= curvature if columns.ndim == 1 else curvature[:, None]
+            total += rows.transposed_times(along)
+        return total
+
+    @lazy
+    def schur_diagonal(self):
+        """Diagonal of the precision of w."""
+        data = sum(rows.transposed_squares(curvature) for rows, curvature in self._sloped)
+        last = self.own[-1] * self.slope**2 if self.intercept else 0.0
+        return self.own[: self.n_features] + data + last
+
+
+    def filled(self):
+        """The precision as a matrix, shape (P, P)."""
+        n_features, matrix = self.n_features, np.diag(self.own)
+        for part in self.parts:
+            matrix[:n_features, :n_features] += part.rows.design(np.sqrt(part.curvature)).gram
+            if self.intercept:
+                across = part.rows.transposed_times(part.loaded())
+                matrix[:n_features, -1] += across
+                matrix[-1, :n_features] += across
+                matrix[-1, -1] += part.corner
+        return matrix
+
+
+class RowPredictor:
+    """q(w) q(b | w) of a linear predictor, as centred rows need it.
+
+    Parameters
+    ----------
+    center : ndarray of shape (D,)
+        x0, where the intercept is taken.
+    posterior : Joint
+        With `weights`, and `intercept` where there is one.
+    """
+
+    def __init__(self, center, posterior):
+        self.center = center
+        self.weights = posterior.weights
+        self.intercept = posterior.get("intercept")
+        last = [] if self.intercept is None else [self.intercept.mean]
+        self.mean = np.append(self.weights.mean, last)
+
+    @property
+    def own_variances(self):
+        """Marginal variances of (w, b)."""
+        last = [] if self.intercept is None else [self.intercept.var]
+        return np.append(self.weights.var, last)
+
+    def moments(self, observations):
+        """Means and variances of the linear predictors of rows, two arrays of shape (1, N)."""
+        rows = getattr(observations, "table", None)
+        part = Part(centered(observations.x, self.center) if rows is None else rows, None)
+        mean = part.along(self.weights.mean, 0.0 if self.intercept is None else self.intercept.mean)
+        if observations.offset is not None:
+            mean = mean + observations.offset
+        return mean[None], self.variances(part)[None]
+
+    def variances(self, part):
+        """Variances of a'(w, b) for the rows of a part, shape (N,)."""
+        if self.intercept is None:
+            return self.weights.variances(part.rows)
+        own = self.weights.variances(part.sloped(self.intercept.slope))
+        loadings = 1.0 if part.loadings is None else part.loadings
+        return own + loadings**2 / self.intercept.precision
+
+    def over(self, observations):
+        """Yield (rows, means, variances)."""
+        yield observations, *self.moments(observations)
+
+
+@dataclass(frozen=True)
+class RowSites:
+    """A product of Gaussian sites: constant + gradient'd - d' precision d / 2 with d = theta - center.
+
+    Parameters
+    ----------
+    center, gradient : ndarray of shape (1, P)
+    precision : JointPrecision
+        Of the rows, and of what stands for earlier ones.
+    constant : float
+    """
+
+    center: np.ndarray
+    gradient: np.ndarray
+    precision: JointPrecision
+    constant: float
+
+    def about(self, center):
+        """The same sites about another centre."""
+        if center is self.center or (center == self.center).all():
+            return self
+        step = (center - self.center)[0]
+        turned = self.precision.times(step)
+        constant = self.constant + float(step @ (self.gradient[0] - 0.5 * turned))
+        return RowSites(center, self.gradient - turned, self.precision, constant)
+
+    def expected(self, predictor):
+        """Expected logarithm (nats) under a posterior."""
+        precision = self.precision
+        step = predictor.mean - self.center[0]
+        value = self.constant + float(step @ self.gradient[0])
+        if precision.own.any():
+            value -= 0.5 * float(precision.own @ (step**2 + predictor.own_variances))
+        for part in precision.parts:
+            along = part.along(step[: precision.n_features], step[-1])
+            value -= 0.5 * float(part.curvature @ (along**2 + predictor.variances(part)))
+        return value
+
+    def __add__(self, other):
+        if isinstance(other, Sites):
+            return self.filled + other
+        mine = self.about(other.center)
+        precision = mine.precision + other.precision
+        return RowSites(other.center, mine.gradient + other.gradient, precision, mine.constant + other.constant)
+
+    def __rmul__(self, factor):
+        return RowSites(self.center, factor * self.gradient, factor * self.precision, factor * self.constant)
+
+    @lazy
+    def filled(self):
+        """The same sites with their precision as a matrix."""
+        return Sites(self.center, self.gradient, self.precision.filled()[None], self.constant)
+
+
+def linearised_rows(block, predictor, likelihood):
+    """Sites of rows at a predictor, and the weighted sum of their expected log-likelihoods (nats)."""
+    mean, var = predictor.moments(block)
+    f, slope, curvature = _expected(likelihood, block.y, mean, var, block.table.n_jobs)
+    slope, curvature = block.weights * slope, block.weights * np.maximum(curvature, 0.0)
+    gradient = np.append(block.table.transposed_times(slope), slope.sum())[: len(predictor.mean)]
+    n_features = block.table.x.shape[1]
+    precision = JointPrecision(np.zeros(len(gradient)), (Part(block.table, curvature),), n_features)
+    sites = RowSites(predictor.mean[None], gradient[None], precision, 0.5 * float(curvature @ var[0]))
+    return sites, float(block.weights @ f)
+
+
+def _expected(likelihood, y, mean, var, n_jobs):
+    """What a likelihood expects of rows, each of shape (N,), in parallel."""
+    ranges = [slice(*edges) for edges in cut(len(y), _EXPECTATION_COST, 0.0)]
+    tasks = [lambda r=rows: expected(likelihood, y[r], mean[:, r], var[:, r]) for rows in ranges]
+    parts = _threads.run(tasks, n_jobs)
+    values, slopes, curvatures = zip(*parts, strict=True)
+    return np.concatenate(values), np.concatenate(slopes, axis=1)[0], np.concatenate(curvatures, axis=1)[0]
