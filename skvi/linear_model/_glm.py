@@ -62,7 +62,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
             prior, starts = self._prior_and_starts(rows, columns, groups, form, random_state)
             center = self._center(columns)
             if self.warm_start and hasattr(self, "posterior_") and _continues(form, self.posterior_, starts[0]):
-                starts[0] = form.continued(moved_to(self.posterior_, center - self.X_offset_))
+                starts[0] = moved_to(self.posterior_, center - self.X_offset_)
             model = GeneralizedLinear(self._likelihood(), center, groups, form=form)
             schedule = self._make_schedule(model, prior, rows, random_state, reorder=False)
             return self._keep(schedule, self._run(schedule, starts, X, sort=False))

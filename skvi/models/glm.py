@@ -166,8 +166,8 @@ class GeneralizedLinear(ConjugateModel):
             return super().step_towards(posterior, prior, summary, rate)
         # Mini-batches projected one by one would leave a bias: what is projected is their blend.
         sites = summary.statistics["sites"]
-        shrinkage = posterior.weight_precision.mean if "weight_precision" in prior else None
-        pulls = self._pulls(prior, sites, None if shrinkage is None else np.atleast_1d(shrinkage))
+        shrinkage = self._leap(prior, posterior) if "weight_precision" in prior else None
+        pulls = self._pulls(prior, sites, shrinkage)
         return self._with_precision(prior, posterior, self.form.stepped(posterior, sites, *pulls, rate))
 
     def _with_precision(self, prior, posterior, factors):

@@ -48,7 +48,8 @@ def nearest(precision, rank, previous):
     previous : ndarray of shape (D, M)
         Factor of an approximation to a like precision; M = 0 for none.
     """
-    return _improved(precision, *_sketched(precision, rank, previous))
+    diagonal, factor = _sketched(precision, rank, previous)
+    return _improved(precision, diagonal, factor) if factor.shape[1] else (diagonal, factor)
 
 
 def _sketched(precision, rank, previous):
@@ -69,7 +70,10 @@ def _sketched(precision, rank, previous):
     else:
         block = np.random.RandomState(0).standard_normal((n_features, min(n_features, rank + _EXTRA)))
         for _ in range(_PASSES):
-            block = _orthonormal(beyond(block))
+            block = _orthonormal(beyond(block)) if block.shape[1] else block
+    if not block.shape[1]:
+        # The rows add nothing.
+        return precision.schur_diagonal, block
     turned = beyond(block)
     half = turned @ _root_of_inverse(block.T @ turned)
     values, vectors = np.linalg.eigh(half.T @ half)
@@ -87,7 +91,7 @@ def _orthonormal(block):
 def _root_of_inverse(matrix):
     """C with C C' the pseudo-inverse of a positive semi-definite matrix."""
     values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
-    kept = values > _ROUNDING * values[-1]
+    kept = values > _ROUNDING * values.max(initial=0.0)
     return vectors[:, kept] / np.sqrt(values[kept])
 
 

@@ -41,10 +41,6 @@ class Matrix:
         """Coefficients to start from."""
         return FactoredNormal(mean, diagonal[..., None] * np.eye(mean.shape[-1]))
 
-    def continued(self, posterior):
-        """A posterior of another fit, as a start."""
-        return posterior
-
     def factors(self, sites, own, pull, start):
         """Factors of sites times a prior of precision `own`, that pull from the centre of the sites: arrays (K, P)."""
         precision = sites.gram.copy()

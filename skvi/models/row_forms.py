@@ -14,7 +14,7 @@ In all of them b | w is the exact conditional, so that a form decides about the 
 import numpy as np
 from scipy import sparse
 
-from skvi.families import DiagonalNormal, FactoredNormal, InterceptGivenWeights, Joint, LowRankNormal, RowNormal
+from skvi.families import DiagonalNormal, FactoredNormal, InterceptGivenWeights, LowRankNormal, RowNormal
 from skvi.models.centered import DenseCentered, SparseCentered, centered
 from skvi.models.low_rank import conjugate_gradients, nearest
 from skvi.models.matrix_form import Matrix
@@ -66,10 +66,6 @@ class RowForm:
     def start(self, mean, diagonal):
         """Coefficients to start from."""
         return DiagonalNormal(mean, diagonal)
-
-    def continued(self, posterior):
-        """A posterior of another fit, as a start."""
-        return posterior
 
     def factors(self, sites, own, pull, start):
         """Factors of sites times a prior of precision `own`, that pull from the centre of the sites: arrays (1, P).
@@ -178,15 +174,6 @@ class Rows(RowForm):
             return SparseCentered(x.astype(np.float64), center, self.n_jobs)
         return DenseCentered(x - center, np.zeros(len(center)), self.n_jobs)
 
-    def continued(self, posterior):
-        # The rows behind it are not those of this fit.
-        factors, q = dict(posterior.items()), posterior.weights
-        factors["weights"] = DiagonalNormal(q.mean, 1.0 / q.var)
-        if "intercept" in factors:
-            b = posterior.intercept
-            factors["intercept"] = InterceptGivenWeights(b.mean, b.precision, b.slope, factors["weights"])
-        return Joint(**factors)
-
     def _shaped(self, precision, start):
         """The coefficients: rows about (1 - root(t / (t + c))) times their mean have what is left when b is known.
 
@@ -206,7 +193,11 @@ class Rows(RowForm):
         """Factors a rate of the way to a target, in natural parameters."""
         goal, mean = self.joint(target), RowPredictor(None, posterior).mean
         pull = rate * goal.times(RowPredictor(None, target).mean - mean)
-        return self._factors((1.0 - rate) * self.joint(posterior) + rate * goal, mean, pull, posterior.weights)
+        own = self.joint(posterior)
+        if own.parts and own.parts[0].rows is not goal.parts[0].rows:
+            # A start from another fit has rows of its own.
+            own = own.without_rows()
+        return self._factors((1.0 - rate) * own + rate * goal, mean, pull, posterior.weights)
 
     def joint(self, posterior):
         q, b = posterior.weights, posterior.get("intercept")

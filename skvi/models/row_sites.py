@@ -105,9 +105,18 @@ class JointPrecision:
     def __rmul__(self, factor):
         return JointPrecision(factor * self.own, tuple(factor * part for part in self.parts), self.n_features)
 
+    def split(self, vector):
+        """The parts of a vector that belong to w and to b; zero for b where there is none."""
+        return vector[: self.n_features], vector[-1] if self.intercept else 0.0
+
+    def without_rows(self):
+        """Its diagonal, as a precision."""
+        own = self.own[: self.n_features] + sum(p.rows.transposed_squares(p.curvature) for p in self.parts)
+        return JointPrecision.diagonal(np.append(own, self.corner) if self.intercept else own, self.n_features)
+
     def times(self, vector):
         """Precision times a vector of shape (P,)."""
-        step, last = vector[: self.n_features], vector[-1] if self.intercept else 0.0
+        step, last = self.split(vector)
         out = self.own * vector
         for part in self.parts:
             along = part.along(step, last)
@@ -248,7 +257,7 @@ class RowSites:
         if precision.own.any():
             value -= 0.5 * float(precision.own @ (step**2 + predictor.own_variances))
         for part in precision.parts:
-            along = part.along(step[: precision.n_features], step[-1])
+            along = part.along(*precision.split(step))
             value -= 0.5 * float(part.curvature @ (along**2 + predictor.variances(part)))
         return value
 

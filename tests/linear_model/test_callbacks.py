@@ -8,17 +8,27 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skvi import BayesianLinearRegressionVI
+from skvi import BayesianLinearRegressionVI, BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
 from tests.linear_model.cases import regression
 
 X, Y = regression((60, 20), noise=3.0)
 
 
+LABELS, COUNTS = (Y > Y.mean()).astype(int), np.floor(np.exp(0.1 * (Y - Y.min())))
+GENERALIZED = [
+    (BayesianLogisticRegressionVI(), LABELS),
+    (BayesianLogisticRegressionVI(covariance="diag", prior="ard"), LABELS),
+    (BayesianPoissonRegressionVI(), COUNTS),
+    (BayesianPoissonRegressionVI(covariance="low_rank", rank=2), COUNTS),
+]
+
+
 class Recorder:
     """Records bound and score after every sweep; stops after `stop_after` of them."""
 
-    def __init__(self, stop_after=None):
+    def __init__(self, stop_after=None, y=Y):
         self.stop_after = stop_after
+        self.y = y
         self.events, self.elbos, self.scores, self.n_iters = [], [], [], []
 
     def setup(self, estimator, context):
@@ -31,7 +41,7 @@ class Recorder:
         self.events.append(f"end {context.task_name}")
         if context.task_name == "sweep":
             self.elbos.append(fitted_estimator.elbo_)
-            self.scores.append(fitted_estimator.score(X, Y[: len(X)]))
+            self.scores.append(fitted_estimator.score(X, self.y[: len(X)]))
             self.n_iters.append(fitted_estimator.n_iter_)
             return len(self.elbos) == self.stop_after
         return False
@@ -53,6 +63,29 @@ def test_callbacks_hear_of_every_sweep_and_change_nothing(prior):
     np.testing.assert_allclose(recorder.elbos, watched.elbo_history_, rtol=1e-9)
     assert recorder.scores[-1] == pytest.approx(watched.score(X, Y), rel=1e-9)
     assert watched.elbo_ == plain.fit(X, Y).elbo_
+
+
+@pytest.mark.parametrize(("plain", "y"), GENERALIZED, ids=str)
+def test_callbacks_hear_of_every_sweep_of_generalised_models(plain, y):
+    recorder = Recorder(y=y)
+    watched = clone(plain).set_callbacks(recorder).fit(X, y)
+    assert recorder.events[2:-2] == ["begin sweep", "end sweep"] * watched.n_iter_
+    assert recorder.n_iters == list(range(1, watched.n_iter_ + 1))
+    np.testing.assert_allclose(recorder.elbos, watched.elbo_history_, rtol=1e-9)
+    assert recorder.scores[-1] == pytest.approx(watched.score(X, y), rel=1e-9)
+    assert watched.elbo_ == clone(plain).fit(X, y).elbo_
+
+
+@pytest.mark.parametrize(("plain", "y"), GENERALIZED, ids=str)
+def test_a_callback_stops_generalised_models_without_a_warning(plain, y):
+    model = clone(plain).set_params(tol=0.0).set_callbacks(Recorder(stop_after=2, y=y)).fit(X, y)
+    assert model.n_iter_ == 2
+    assert not model.converged_
+    assert model.elbo_ == pytest.approx(len(y) * model.score(X, y) - model.posterior_.kl(model.prior_), rel=1e-9)
+    recorder = Recorder(y=y)
+    model = clone(plain).set_callbacks(recorder)
+    model.partial_fit(X[:30], y[:30]).partial_fit(X[30:], y[30:])
+    assert recorder.events.count("end fit") == 2
 
 
 def test_a_callback_stops_the_fit_without_a_warning():
