@@ -1,6 +1,8 @@
 """Regressions: made-up ones with known coefficients, and real ones where there is a folder of them."""
 
 import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfTransformer
 
 _FOLDER = "uci_regression"
 _SETS = ("boston", "concrete", "energy", "kin8nm", "naval", "power-plant", "protein", "wine-red", "yacht")
@@ -67,3 +69,15 @@ def covertype(options):
     X, y = X[:keep], y[:keep]
     width = X.std(axis=0)
     return np.ascontiguousarray((X - X.mean(axis=0)) / np.where(width > 0.0, width, 1.0)), y
+
+
+def newsgroups(options):
+    """Sparse rows of the newsgroups' words and whether each is about computers; None where they are absent."""
+    folder = None if options.data is None else options.data / "newsgroups20"
+    if folder is None or not (folder / "bow_train.npz").exists():
+        return None
+    X = TfidfTransformer(sublinear_tf=True).fit_transform(sparse.load_npz(folder / "bow_train.npz").astype(float))
+    with np.load(folder / "labels.npz") as file:
+        y = np.isin(file["train"], [2, 3, 4, 5, 6])
+    keep = np.random.default_rng(0).permutation(X.shape[0])[: options.rows(X.shape[0])]
+    return X[keep].tocsr(), y[keep]

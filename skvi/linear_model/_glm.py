@@ -145,7 +145,9 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
             return [function(*some) for some in predictor.over(block)]
 
         with _threads.single_threaded_blas():
-            parts = _threads.run([lambda b=block: task(b) for block in form.blocks(rows, self.X_offset_)], self._n_threads())
+            parts = _threads.run(
+                [lambda b=block: task(b) for block in form.blocks(rows, self.X_offset_)], self._n_threads()
+            )
         return np.concatenate([one for part in parts for one in part], axis=-1)
 
     def _predictor_moments(self, X, offset=None):

@@ -19,8 +19,8 @@ class BayesianPoissonRegressionVI(RegressorMixin, GeneralizedLinearVI):
     """Poisson regression with a full posterior over coefficients and intercept.
 
     y ~ Poisson(exposure exp(b + (x - mean of the rows)'w)) with w ~ Normal(0, 1 / lambda), Gamma priors of lambda, a
-    normal one of b, and the posterior q(w, b) q(lambda), q(w, b) a Gaussian with all correlations. y may hold any
-    non-negative numbers: y! stands for Gamma(y + 1).
+    normal one of b, and the posterior q(w, b) q(lambda), q(w, b) a Gaussian with all correlations or with some. y may
+    hold any non-negative numbers: y! stands for Gamma(y + 1).
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ class BayesianPoissonRegressionVI(RegressorMixin, GeneralizedLinearVI):
         Posterior mean of the linear predictor at x = 0.
     lambda_ : float or ndarray
         Expected precision of the coefficients: a number, or one for each column or group.
-    sigma_ : ndarray of shape (n_features, n_features)
-        Posterior covariance of the coefficients.
+    sigma_ : ndarray of shape (n_features, n_features), or (n_features,) with covariance="diag"
+        Posterior covariance of the coefficients, computed at each use; of "diag" the variances.
     posterior_ : Joint
         Posterior, with factors `weights`, `intercept` and `weight_precision` as far as there are such: mean, var,
         interval, sample, kl. The intercept is the linear predictor at the mean of the rows, given the coefficients.

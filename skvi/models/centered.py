@@ -19,9 +19,14 @@ _SPARSE_COST = 10.0
 
 def centered(x, shift, n_jobs=1):
     """Rows x - shift of an array or a CSR matrix of shape (N, D)."""
-    if sparse.issparse(x):
-        return SparseCentered(x.astype(np.float64, copy=False), shift, n_jobs)
-    return DenseCentered(x, shift, n_jobs)
+    if not sparse.issparse(x):
+        return DenseCentered(x, shift, n_jobs)
+    x = x.astype(np.float64, copy=False)
+    if not x.has_canonical_format:
+        # Squares of entries are no squares where one entry is stored in pieces.
+        x = x.copy()
+        x.sum_duplicates()
+    return SparseCentered(x, shift, n_jobs)
 
 
 class Centered(PlainState):
@@ -52,8 +57,10 @@ class Centered(PlainState):
         return type(self)(self.x, self.shift + offset, self.n_jobs, self.base)
 
     def __getstate__(self):
-        base = None if self.base is self else self.base
-        return PlainState.__getstate__(type(self)(self.x, self.shift, self.n_jobs, base)) | {"base": base}
+        # What was computed from the rows is computed again after loading.
+        own = type(self)(self.x, self.shift, self.n_jobs)
+        own.base = None if self.base is self else self.base
+        return super(Centered, own).__getstate__()
 
     def __setstate__(self, state):
         super().__setstate__(state)
@@ -86,9 +93,9 @@ class Centered(PlainState):
         return self.weighted(np.ones(self.n_rows)).outer(scale)
 
     def design(self, roots):
-        """The design of these rows times roots of their weights."""
-        n_features = self.x.shape[1]
-        return RowDesign(float(roots @ roots), np.zeros(n_features), np.zeros(0), self.weighted(roots), np.zeros((0, len(roots))))
+        """The design of these rows times roots of their weights, without targets."""
+        rows, no_targets = self.weighted(roots), np.zeros((0, len(roots)))
+        return RowDesign(float(roots @ roots), np.zeros(self.x.shape[1]), np.zeros(0), rows, no_targets)
 
     def system(self, shrinkage, roots, offset):
         """The linear system of the precision diag(shrinkage) + sum of roots^2 (z - offset) (z - offset)'."""

@@ -41,6 +41,9 @@ def conjugate_gradients(times, pull, preconditioner, start):
 def nearest(precision, rank, previous):
     """Diagonal and factor of an approximation, exact where the rank of the rows is no larger.
 
+    A Nystrom approximation of what rows add, which is nowhere above it, with the rest of the diagonal; and one step
+    from there to the best.
+
     Parameters
     ----------
     precision : JointPrecision
@@ -48,37 +51,40 @@ def nearest(precision, rank, previous):
     previous : ndarray of shape (D, M)
         Factor of an approximation to a like precision; M = 0 for none.
     """
-    diagonal, factor = _sketched(precision, rank, previous)
+    n_features, own = precision.n_features, precision.own[: precision.n_features]
+    if rank == n_features:
+        factor = _nystrom(precision, np.eye(n_features))
+    elif previous.shape[1] == rank:
+        # Each time the directions turn further, as in subspace iteration.
+        factor = _nystrom(precision, previous / own[:, None])
+    else:
+        factor = _sketched(precision, rank)
+    diagonal = np.maximum(precision.schur_diagonal - np.einsum("dr,dr->d", factor, factor), own)
     return _improved(precision, diagonal, factor) if factor.shape[1] else (diagonal, factor)
 
 
-def _sketched(precision, rank, previous):
-    """By subspace iteration (Halko, Martinsson & Tropp 2011) in units of the precision's own part.
+def _nystrom(precision, block):
+    """F with F F' = G B (B' G B)^-1 B' G, G being what rows add and B a block of columns."""
+    turned = precision.rows_times(block)
+    return turned @ _root_of_inverse(block.T @ turned)
 
-    The Nystrom approximation of what rows add is nowhere above it; what is left adds to the diagonal.
+
+def _sketched(precision, rank):
+    """The same of a random block, by subspace iteration in units of the precision's own part, cut to a rank.
+
+    Halko, Martinsson & Tropp (2011).
     """
-    n_features, own = precision.n_features, precision.own[: precision.n_features]
-    widths = 1.0 / np.sqrt(own)[:, None]
-
-    def beyond(columns):
-        return widths * precision.rows_times(widths * columns)
-
-    if rank == n_features:
-        block = np.eye(n_features)
-    elif previous.shape[1] == rank:
-        block = _orthonormal(widths * previous)
-    else:
-        block = np.random.RandomState(0).standard_normal((n_features, min(n_features, rank + _EXTRA)))
-        for _ in range(_PASSES):
-            block = _orthonormal(beyond(block)) if block.shape[1] else block
-    if not block.shape[1]:
-        # The rows add nothing.
-        return precision.schur_diagonal, block
-    turned = beyond(block)
-    half = turned @ _root_of_inverse(block.T @ turned)
-    values, vectors = np.linalg.eigh(half.T @ half)
-    factor = half @ vectors[:, -rank:] / widths
-    return np.maximum(precision.schur_diagonal - np.einsum("dr,dr->d", factor, factor), own), factor
+    n_features = precision.n_features
+    widths = 1.0 / np.sqrt(precision.own[:n_features])[:, None]
+    block = np.random.RandomState(0).standard_normal((n_features, min(n_features, rank + _EXTRA)))
+    for _ in range(_PASSES):
+        block = _orthonormal(widths * precision.rows_times(widths * block))
+        if not block.shape[1]:
+            # The rows add nothing.
+            return block
+    factor = widths * _nystrom(precision, widths * block)
+    _, vectors = np.linalg.eigh(factor.T @ factor)
+    return factor @ vectors[:, -rank:] / widths
 
 
 def _orthonormal(block):

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from skvi.families import DiagonalNormal, FactoredNormal, InterceptGivenWeights, LowRankNormal, RowNormal
-from skvi.models.centered import DenseCentered, SparseCentered, centered
+from skvi.models.centered import DenseCentered, centered
 from skvi.models.low_rank import conjugate_gradients, nearest
 from skvi.models.matrix_form import Matrix
 from skvi.models.row_sites import (
@@ -117,7 +117,11 @@ class RowForm:
         """Rows that stand for U U' and for the conditional of b: (u, 0), and (-slope, 1) of curvature `corner`."""
         rows, loadings, curvature = factor.T, np.zeros(factor.shape[1]), np.ones(factor.shape[1])
         if slope is not None:
-            rows, loadings, curvature = np.vstack([rows, -slope]), np.append(loadings, 1.0), np.append(curvature, corner)
+            rows, loadings, curvature = (
+                np.vstack([rows, -slope]),
+                np.append(loadings, 1.0),
+                np.append(curvature, corner),
+            )
         if not len(rows):
             return ()
         return (Part(DenseCentered(rows, np.zeros(rows.shape[1]), self.n_jobs), curvature, loadings),)
@@ -171,7 +175,7 @@ class Rows(RowForm):
     def _table(self, x, center):
         # The posterior keeps the rows, whatever becomes of the table they came in.
         if sparse.issparse(x):
-            return SparseCentered(x.astype(np.float64), center, self.n_jobs)
+            return centered(x.copy(), center, self.n_jobs)
         return DenseCentered(x - center, np.zeros(len(center)), self.n_jobs)
 
     def _shaped(self, precision, start):

@@ -163,7 +163,6 @@ class JointPrecision:
         last = self.own[-1] * self.slope**2 if self.intercept else 0.0
         return self.own[: self.n_features] + data + last
 
-
     def filled(self):
         """The precision as a matrix, shape (P, P)."""
         n_features, matrix = self.n_features, np.diag(self.own)

@@ -130,7 +130,9 @@ def test_no_diagonal_or_shifted_posterior_nearby_is_better(name, form):
     q, b = posterior.weights, posterior.intercept
 
     def bound(weights):
-        model.posterior_ = Joint(weights=weights, intercept=InterceptGivenWeights(b.mean, b.precision, b.slope, weights))
+        model.posterior_ = Joint(
+            weights=weights, intercept=InterceptGivenWeights(b.mean, b.precision, b.slope, weights)
+        )
         return N * model.score(CORRELATED, y) - model.posterior_.kl(model.prior_)
 
     rng = np.random.default_rng(0)
@@ -149,8 +151,19 @@ def test_sparse_rows_are_dense_rows(name, form, settings):
     dense, thin = Model(**form, **settings).fit(X, y), Model(**form, **settings).fit(sparse.csr_array(X), y)
     assert thin.elbo_ == pytest.approx(dense.elbo_, rel=1e-9)
     assert_allclose(thin.coef_, dense.coef_, rtol=1e-6, atol=1e-9)
-    for ours, theirs in zip(*(m.predict_eta(r, True) for m, r in ((thin, sparse.csr_array(X)), (dense, X))), strict=True):
+    for ours, theirs in zip(
+        *(m.predict_eta(r, True) for m, r in ((thin, sparse.csr_array(X)), (dense, X))), strict=True
+    ):
         assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9)
+
+
+def test_sparse_entries_may_be_stored_in_pieces(name, form):
+    Model, y = CASES[name]
+    whole = sparse.csr_array(X)
+    twice = sparse.csr_array((np.repeat(0.5 * whole.data, 2), np.repeat(whole.indices, 2), 2 * whole.indptr), X.shape)
+    model = Model(**form).fit(twice, y)
+    assert model.elbo_ == pytest.approx(Model(**form).fit(whole, y).elbo_, rel=1e-9)
+    assert twice.nnz == 2 * whole.nnz
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=ids)
@@ -277,7 +290,9 @@ def test_fitted_models_keep_no_rows(name, form):
 def test_partial_fit_refuses_another_covariance():
     Model, y = CASES["logistic"]
     model = Model(covariance="diag").fit(CORRELATED, y)
-    with pytest.raises(ValueError, match="covariance='low_rank', but the rows seen so far are kept as a DiagonalNormal"):
+    with pytest.raises(
+        ValueError, match="covariance='low_rank', but the rows seen so far are kept as a DiagonalNormal"
+    ):
         model.set_params(covariance="low_rank").partial_fit(CORRELATED, y)
 
 

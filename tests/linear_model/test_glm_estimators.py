@@ -11,6 +11,10 @@ SETTINGS = [
     BayesianPoissonRegressionVI(),
     BayesianPoissonRegressionVI(prior="ard", weight_precision=2.0),
     BayesianPoissonRegressionVI(fit_intercept=False),
+    BayesianLogisticRegressionVI(covariance="diag"),
+    BayesianLogisticRegressionVI(covariance="low_rank", rank=2, prior="ard"),
+    BayesianPoissonRegressionVI(covariance="low_rank", rank=1, fit_intercept=False),
+    BayesianPoissonRegressionVI(covariance="diag", prior="ard"),
 ]
 
 
