@@ -85,9 +85,9 @@ class GeneralizedLinear(ConjugateModel):
                 break
         return moved, bound
 
-    def posterior_at(self, prior, sites, shrinkage, posterior):
-        """The posterior at expected precisions of shape (G,), None where they are known; searched for from another."""
-        factors = self.form.factors(sites, *self._pulls(prior, sites, shrinkage), posterior.weights)
+    def posterior_at(self, prior, sites, shrinkage, last):
+        """The posterior at expected precisions of shape (G,), None where they are known, that comes after the last."""
+        factors = self.form.factors(sites, *self._pulls(prior, sites, shrinkage), last)
         if shrinkage is not None:
             factors["weight_precision"] = self._gamma(prior, shrinkage)
         return Joint(**factors)

@@ -41,12 +41,19 @@ class Matrix:
         """Coefficients to start from."""
         return FactoredNormal(mean, diagonal[..., None] * np.eye(mean.shape[-1]))
 
-    def factors(self, sites, own, pull, start):
-        """Factors of sites times a prior of precision `own`, that pull from the centre of the sites: arrays (K, P)."""
-        precision = sites.gram.copy()
+    def factors(self, sites, own, pull, last):
+        """Factors of sites times a prior of precision `own`, that pull from the centre of the sites: arrays (K, P).
+
+        They come after those of `last`, a Joint.
+        """
+        return normal_factors(sites.center, pull, self.product(sites.gram, own), last.weights.mean.shape[-1])
+
+    def product(self, gram, own):
+        """Precisions of the predictors, given those of sites and prior, shapes (K, P, P) and (K, P)."""
+        precision = gram.copy()
         diagonal = range(precision.shape[1])
         precision[:, diagonal, diagonal] += own
-        return normal_factors(sites.center, pull, precision, start.mean.shape[-1])
+        return precision
 
     def blended(self, posterior, target, rate):
         """Factors a rate of the way to a target, in natural parameters."""

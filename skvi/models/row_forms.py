@@ -67,13 +67,13 @@ class RowForm:
         """Coefficients to start from."""
         return DiagonalNormal(mean, diagonal)
 
-    def factors(self, sites, own, pull, start):
+    def factors(self, sites, own, pull, last):
         """Factors of sites times a prior of precision `own`, that pull from the centre of the sites: arrays (1, P).
 
-        The search for them begins at the coefficients of `start`.
+        The search for them begins at those of `last`, a Joint.
         """
         precision = JointPrecision.diagonal(own[0], sites.precision.n_features) + sites.precision
-        return self._factors(precision, sites.center[0], pull[0], start)
+        return self._factors(precision, sites.center[0], pull[0], last.weights)
 
     def stepped(self, posterior, sites, own, pull, rate):
         """Factors a rate of the way to sites times prior, in natural parameters: a natural-gradient step."""
@@ -117,11 +117,8 @@ class RowForm:
         """Rows that stand for U U' and for the conditional of b: (u, 0), and (-slope, 1) of curvature `corner`."""
         rows, loadings, curvature = factor.T, np.zeros(factor.shape[1]), np.ones(factor.shape[1])
         if slope is not None:
-            rows, loadings, curvature = (
-                np.vstack([rows, -slope]),
-                np.append(loadings, 1.0),
-                np.append(curvature, corner),
-            )
+            rows = np.vstack([rows, -slope])
+            loadings, curvature = np.append(loadings, 1.0), np.append(curvature, corner)
         if not len(rows):
             return ()
         return (Part(DenseCentered(rows, np.zeros(rows.shape[1]), self.n_jobs), curvature, loadings),)
