@@ -27,6 +27,9 @@ from skvi.models.row_sites import (
     linearised_rows,
 )
 
+# Columns for each row from which on the side of the rows is the faster one.
+_FEW = 2
+
 
 class RowForm:
     """What the forms share.
@@ -220,7 +223,7 @@ def _conditional(precision, weights, mean):
 
 
 def form_named(covariance, rank, n_rows, n_features, n_jobs):
-    """The form of a covariance "full", "diag" or "low_rank"; a full one on the side of the rows where they are fewer.
+    """The form of a covariance "full", "diag" or "low_rank"; a full one on the side of the rows where they are few.
 
     Parameters
     ----------
@@ -234,7 +237,8 @@ def form_named(covariance, rank, n_rows, n_features, n_jobs):
         return Diagonal(n_jobs)
     if covariance == "low_rank":
         return LowRank(min(rank, n_features), n_jobs)
-    return Matrix() if n_rows is None or n_rows >= n_features else Rows(n_jobs)
+    few = n_rows is not None and _FEW * n_rows <= n_features
+    return Rows(n_jobs) if few else Matrix()
 
 
 def form_of(posterior, n_jobs):
