@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from contextlib import nullcontext
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
@@ -18,6 +20,10 @@ from skvi.engine.monitor import Monitor
 from skvi.engine.schedules import Batch, Memoized, Online
 
 _LARGEST = 1e100
+_PLAIN = {bool, int, float, str, type(None)}
+_MOST_VALID = 10000
+#: parameters of estimators that were found valid
+_valid = set()
 _BATCH_ROWS = 1024
 _MEMOIZED_BATCHES = 20
 _DOC_TEMPLATE = "https://skvi.readthedocs.io/en/stable/{estimator_module}.html#{estimator_name}"
@@ -34,6 +40,23 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
     def _get_param_names(cls):
         # Reading a signature takes longer than a sweep over small data, and every fit validates its parameters.
         return super()._get_param_names()
+
+    def _validate_params(self):
+        # Plain values are valid or not whoever has them, and to find out takes longer than sweeps over small data.
+        values = tuple(self.get_params(deep=False).values())
+        kinds = tuple(map(type, values))
+        plain = _PLAIN.issuperset(kinds)
+        if plain and (type(self), kinds, values) in _valid:
+            return
+        super()._validate_params()
+        if plain and len(_valid) < _MOST_VALID:
+            _valid.add((type(self), kinds, values))
+
+    def _random_state(self):
+        """Context of the generator that `random_state` asks for."""
+        if isinstance(self.random_state, Integral):
+            return _threads.random_state(self.random_state)
+        return nullcontext(check_random_state(self.random_state))
 
     def _validate_rows(self, X, *, reset):
         """Check X and return it as a real table, without a copy where it is one already."""

@@ -16,7 +16,7 @@ ALLOWED = {
     "_threads": set(),
     "_numba": set(),
     "kernels": {"_numba"},
-    "families": {"kernels.matrices", "kernels.special"},
+    "families": {"kernels.conjugate", "kernels.matrices", "kernels.special", "kernels.sticks"},
     "engine": {"families", "_threads"},
     "models": {"engine.summary", "engine.blocks", "engine.bound", "families", "kernels", "_threads"},
     "gradient": {"engine.monitor", "families", "kernels", "_threads"},

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import skvi.kernels
 from skvi.kernels import assignments, blocks, diagonal, gaussian, moments, passes, selection, simd, special
+from skvi.models.rows import Rows
 from tests import reference
 from tests.reference import assignments as plain_assignments
 from tests.reference import blocks as plain_blocks
@@ -511,7 +512,7 @@ def test_soft_pass(n_features, score, gather, layout, n_rows):
     outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.centers.shape, seconds]]
     parameters = p.means[:, :depth], factors, p.constants, p.centers
     (score_kernel, score_twin), (gather_kernel, gather_twin) = kernel_and_twin(score), kernel_and_twin(gather)
-    kernels = passes.soft_kernels(score_kernel, gather_kernel, rows, weights)
+    kernels = passes.soft_kernels(score_kernel, gather_kernel, rows, weights, Rows(rows, weights).layout)
     table = 0 if gather == "low_moments" else columns
     got = written(passes.soft_pass, (kernels, rows, weights, 96, table, *parameters), outputs)
     twins = None, score_twin, None, gather_twin

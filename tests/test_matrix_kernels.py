@@ -1,13 +1,16 @@
-"""The kernels of batches of matrices; also runs without compilation."""
+"""The kernels of Wishart distributions and of conjugate updates; also runs without compilation."""
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
-from skvi.kernels import matrices
+from skvi.kernels import conjugate, matrices, sticks
+from tests.reference import conjugate as plain_conjugate
 from tests.reference import matrices as plain
+from tests.reference import sticks as plain_sticks
 
 SHAPES = [(1, 1), (1, 5), (3, 2), (4, 17), (2, 33)]
+FORMS = ["full", "tied", "diag", "spherical"]
 
 
 def definite(n, d, seed=0):
@@ -15,12 +18,16 @@ def definite(n, d, seed=0):
     return noise @ np.swapaxes(noise, 1, 2)
 
 
+def outputs(n, d):
+    return np.empty((n, d, d)), np.empty((n, d, d)), np.empty(n)
+
+
 @pytest.mark.parametrize(("n", "d"), SHAPES)
-def test_invert_definite(n, d):
-    scales = definite(n, d)
-    got, expected = [[np.empty((n, d, d)), np.empty((n, d, d)), np.empty(n)] for _ in range(2)]
-    matrices.invert_definite(scales, *got)
-    plain.invert_definite(scales, *expected)
+def test_parts_of_wishart_distributions(n, d):
+    inputs = d - 1.0 + np.geomspace(0.01, 1e6, n), definite(n, d)
+    got, expected = outputs(n, d), outputs(n, d)
+    value, expected_value = matrices.wishart_parts(*inputs, *got), plain.wishart_parts(*inputs, *expected)
+    assert_allclose(value, expected_value, rtol=1e-12)
     for one, other in zip(got, expected, strict=True):
         assert_allclose(one, other, rtol=1e-11, atol=1e-12 * abs(other).max())
 
@@ -28,12 +35,10 @@ def test_invert_definite(n, d):
 def test_factors_of_badly_scaled_matrices_keep_their_digits():
     units = 10.0 ** np.linspace(-60.0, 60.0, 6)
     correlations = definite(1, 6)
-    factors, inverses, log_dets = np.empty((1, 6, 6)), np.empty((1, 6, 6)), np.empty(1)
-    matrices.invert_definite(correlations * units * units[:, None], factors, inverses, log_dets)
-    assert_allclose(
-        np.tril(factors[0] * units), np.linalg.inv(np.linalg.cholesky(correlations[0])), rtol=1e-9, atol=1e-12
-    )
-    assert_allclose(log_dets, np.linalg.slogdet(correlations)[1] + 2.0 * np.log(units).sum(), rtol=1e-9, atol=1e-9)
+    factors, means, log_dets = outputs(1, 6)
+    matrices.wishart_parts(np.full(1, 7.0), correlations * units * units[:, None], factors, means, log_dets)
+    expected = np.sqrt(7.0) * np.linalg.inv(np.linalg.cholesky(correlations[0]))
+    assert_allclose(np.tril(factors[0] * units), expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("spoiled", [0.0, -1.0, np.nan, np.inf])
@@ -41,16 +46,70 @@ def test_what_is_not_definite_is_told(spoiled):
     scales = definite(3, 4)
     scales[1] = np.diag([1.0, 2.0, spoiled, 1.0])
     for module in (matrices, plain):
-        log_dets = np.empty(3)
-        module.invert_definite(scales, np.empty((3, 4, 4)), np.empty((3, 4, 4)), log_dets)
-        assert_array_equal(np.isnan(log_dets), [False, True, False])
+        assert np.isnan(module.wishart_parts(np.full(3, 5.0), scales, *outputs(3, 4)))
 
 
+@pytest.mark.parametrize("dof", [3.0, 0.0, -1.0, np.nan])
+def test_too_few_degrees_of_freedom_are_told(dof):
+    for module in (matrices, plain):
+        assert np.isnan(module.wishart_parts(np.array([5.0, dof]), definite(2, 4), *outputs(2, 4)))
+
+
+def second_moments(form, n, d, seed):
+    scales = definite(n, d, seed)
+    diagonals = np.einsum("kdd->kd", scales)[:, None]
+    return {
+        "full": scales,
+        "tied": scales.sum(axis=0, keepdims=True),
+        "diag": np.ascontiguousarray(diagonals),
+        "spherical": diagonals.sum(axis=2, keepdims=True),
+    }[form]
+
+
+def moments(form, n, d, seed):
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(2, n, d))
+    return vectors[0], rng.gamma(3.0, size=n), vectors[1], second_moments(form, n, d, seed)
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("n", "d"), SHAPES)
-def test_cross_products_are_added(n, d):
-    rng = np.random.default_rng(d)
-    inputs = definite(n, d), rng.normal(size=(n, d)), rng.normal(size=(n, d))
-    got, expected = np.empty((n, d, d)), np.empty((n, d, d))
-    matrices.add_cross_products(*inputs, got)
-    plain.add_cross_products(*inputs, expected)
+def test_cross_products_are_added(n, d, form):
+    a, _, b, second = moments(form, n, d, 1)
+    got, expected = np.empty(second.shape), np.empty(second.shape)
+    conjugate.add_cross_products(second, a, b, got)
+    plain_conjugate.add_cross_products(second, a, b, expected)
     assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("about_mean", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("n", "d"), SHAPES)
+def test_moments_are_combined(n, d, form, about_mean):
+    inputs = 1.7, moments(form, n, d, 1), -0.2, moments(form, n, d, 2), about_mean
+    got, expected = [tuple(np.empty(part.shape) for part in inputs[1]) for _ in range(2)]
+    conjugate.combine_moments(*inputs, got)
+    plain_conjugate.combine_moments(*inputs, expected)
+    for one, other in zip(got, expected, strict=True):
+        assert_allclose(one, other, rtol=1e-10, atol=1e-11 * abs(other).max())
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("n", "d"), SHAPES)
+def test_gain_of_gaussians(n, d, form):
+    def parameters(seed):
+        means, precisions, _, scales = moments(form, n, d, seed)
+        return means, precisions, d + np.arange(1.0, len(scales) + 1.0), scales
+
+    _, count, _, second = moments(form, n, d, 3)
+    expectations = np.linspace(-1.0, 1.0, len(second)), second_moments(form, n, d, 4)
+    inputs = parameters(1), parameters(2), expectations, count, second
+    expected = plain_conjugate.gain_of_gaussians(*inputs)
+    scale = np.sum(expectations[1] * (second + inputs[0][3] + inputs[1][3]))
+    assert_allclose(conjugate.gain_of_gaussians(*inputs), expected, rtol=1e-12, atol=1e-13 * scale)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_pending_gain_of_sticks(n):
+    inputs = np.random.default_rng(n).normal(size=(7, n))
+    assert_allclose(sticks.pending_stick_gain(*inputs), plain_sticks.pending_stick_gain(*inputs), rtol=1e-12)

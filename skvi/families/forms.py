@@ -15,13 +15,11 @@ spherical  (K,)                lambda_k I
 
 import numpy as np
 
-from skvi.kernels.matrices import add_cross_products
+from skvi.kernels.conjugate import add_cross_products
 
 
 class Form:
     """How second moments are kept; the instances below are the only ones.
-
-    Each has `plus_cross` and `plus_square`.
 
     Attributes
     ----------
@@ -34,6 +32,20 @@ class Form:
     def __repr__(self):
         return type(self).__name__
 
+    def stacked(self, second):
+        """View a second moment as the matrices, diagonals or traces that kernels take, with three axes."""
+        raise NotImplementedError
+
+    def plus_cross(self, second, a, b):
+        """Add a b' + b a' per component, or what the form keeps of it."""
+        out = np.empty(second.shape)
+        add_cross_products(self.stacked(second), a, b, self.stacked(out))
+        return out
+
+    def plus_square(self, second, weight, d):
+        """Add weight d d' per component, or what the form keeps of it."""
+        return self.plus_cross(second, (0.5 * weight)[:, None] * d, d)
+
     def permuted(self, second, order):
         """Reorder the components of a second moment."""
         return second[order]
@@ -42,30 +54,17 @@ class Form:
 class Full(Form):
     """One symmetric matrix per component."""
 
-    def plus_cross(self, second, a, b):
-        """Add a b' + b a' per component."""
-        out = np.empty(second.shape)
-        add_cross_products(second, a, b, out)
-        return out
-
-    def plus_square(self, second, weight, d):
-        """Add weight d d' per component."""
-        return self.plus_cross(second, (0.5 * weight)[:, None] * d, d)
+    def stacked(self, second):
+        return second
 
 
 class Tied(Form):
-    """One symmetric matrix for all components."""
+    """One symmetric matrix for all components: the sum over them."""
 
     shared = True
 
-    def plus_cross(self, second, a, b):
-        """Add the sum over components of a b' + b a'."""
-        product = a.T @ b
-        return second + product + product.T
-
-    def plus_square(self, second, weight, d):
-        """Add the sum over components of weight d d'."""
-        return second + (weight[:, None] * d).T @ d
+    def stacked(self, second):
+        return second[None]
 
     def permuted(self, second, order):
         return second
@@ -74,25 +73,15 @@ class Tied(Form):
 class Diagonal(Form):
     """One value per component and feature."""
 
-    def plus_cross(self, second, a, b):
-        """Add 2 a b per feature."""
-        return second + 2.0 * a * b
-
-    def plus_square(self, second, weight, d):
-        """Add weight d^2 per feature."""
-        return second + weight[:, None] * d * d
+    def stacked(self, second):
+        return second[:, None]
 
 
 class Spherical(Form):
     """One value per component: the sum over features."""
 
-    def plus_cross(self, second, a, b):
-        """Add 2 a' b per component."""
-        return second + 2.0 * np.einsum("kd,kd->k", a, b)
-
-    def plus_square(self, second, weight, d):
-        """Add weight |d|^2 per component."""
-        return second + weight * np.einsum("kd,kd->k", d, d)
+    def stacked(self, second):
+        return second[:, None, None]
 
 
 FULL, TIED, DIAGONAL, SPHERICAL = Full(), Tied(), Diagonal(), Spherical()

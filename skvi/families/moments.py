@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skvi.kernels.conjugate import combine_moments
+
 
 @dataclass(eq=False)
 class Moments:
@@ -40,18 +42,24 @@ class Moments:
         second = self.form.plus_cross(self.second, 0.5 * moved - self.first, shift)
         return Moments(self.form, origin, self.count, first, second)
 
+    @property
+    def stacked(self):
+        """Reference, count, first and second moments as kernels take them."""
+        return self.reference, self.count, self.first, self.form.stacked(self.second)
+
+    def combined(self, rate, other, other_rate, about_mean=False):
+        """Return rate times these moments plus other_rate times others, about these references or the sum's means."""
+        reference, first = np.empty(self.first.shape), np.empty(self.first.shape)
+        count, second = np.empty(self.count.shape), np.empty(self.second.shape)
+        out = reference, count, first, self.form.stacked(second)
+        combine_moments(float(rate), self.stacked, float(other_rate), other.stacked, about_mean, out)
+        return Moments(self.form, reference if about_mean else self.reference, count, first, second)
+
     def __add__(self, other):
-        other = other.about(self.reference)
-        return Moments(
-            self.form,
-            self.reference,
-            self.count + other.count,
-            self.first + other.first,
-            self.second + other.second,
-        )
+        return self.combined(1.0, other, 1.0)
 
     def __sub__(self, other):
-        return self + -1.0 * other
+        return self.combined(1.0, other, -1.0)
 
     def __rmul__(self, factor):
         return Moments(self.form, self.reference, factor * self.count, factor * self.first, factor * self.second)

@@ -4,6 +4,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 from skvi.families.base import Family, lazy, tail_probabilities
+from skvi.families.moments import Moments
+from skvi.kernels.conjugate import gain_of_gaussians
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -35,8 +37,6 @@ class NormalPrecision(Family):
 
     #: how scatters are stored, one of `skvi.families.forms`
     form = None
-    #: the last origin that natural parameters were asked about, and what they were
-    _remembered = None, None
 
     def __init__(self, mean, mean_precision, dof, scale):
         self.mean = mean
@@ -79,12 +79,6 @@ class NormalPrecision(Family):
     def natural(self, origin=None):
         if origin is None or origin is self.mean:
             return self.dof + self.dof_offset, self.scale, self._zero, self.mean_precision
-        if self._remembered[0] is not origin:
-            # An update and then its gain ask a prior for the same.
-            self._remembered = origin, self._natural_about(origin)
-        return self._remembered[1]
-
-    def _natural_about(self, origin):
         offset = self.mean - origin
         second = self.form.plus_square(self.scale, self.mean_precision, offset)
         return self.dof + self.dof_offset, second, self.mean_precision[:, None] * offset, self.mean_precision
@@ -103,16 +97,26 @@ class NormalPrecision(Family):
 
     def updated(self, statistics):
         """Return the conjugate posterior; about its own mean its first moments are zero."""
-        mean = self.posterior_origin(statistics)
-        log_det, scale, _, mean_precision = self.natural(mean)
-        count, second, _, counts = self.coordinates(statistics, mean)
-        return type(self)(mean, mean_precision + counts, log_det + count - self.dof_offset, scale + second)
+        posterior = statistics.combined(1.0, self._pseudo_moments, 1.0, about_mean=True)
+        count = statistics.count.sum() if self.form.shared else statistics.count
+        return type(self)(posterior.reference, posterior.count, self.dof + count, posterior.second)
 
-    def posterior_origin(self, statistics):
-        """The posterior mean: about it nothing cancels when prior and data are added."""
-        weight = self.mean_precision + statistics.count
-        pull = self.mean_precision[:, None] * (self.mean - statistics.reference)
-        return statistics.reference + (pull + statistics.first) / weight[:, None]
+    @lazy
+    def _pseudo_moments(self):
+        """What a prior is worth: moments of rows about its means."""
+        return Moments(self.form, self.mean, self.mean_precision, self._zero, self.scale)
+
+    def gain(self, prior, statistics):
+        moments = statistics.about(self.mean)
+        expectations = self.expected_log_det.reshape(-1), self.form.stacked(self.expected_precision)
+        second = self.form.stacked(moments.second)
+        value = gain_of_gaussians(prior._stacked, self._stacked, expectations, moments.count, second)
+        return value + self.precision.log_normalizer() - prior.precision.log_normalizer()
+
+    @lazy
+    def _stacked(self):
+        """The parameters as kernels take them."""
+        return self.mean, self.mean_precision, self.dof.reshape(-1), self.form.stacked(self.scale)
 
     @property
     def proper(self):

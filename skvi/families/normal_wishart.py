@@ -13,7 +13,7 @@ class _WithWishart(NormalPrecision):
     def precision(self):
         return Wishart(self.dof, self.scale)
 
-    @lazy
+    @property
     def expected_log_det(self):
         return self.precision.expected_log_det
 

@@ -5,6 +5,7 @@ from scipy.special import betaln, psi
 
 from skvi.families.base import Family, lazy
 from skvi.families.dirichlet import Dirichlet
+from skvi.kernels.sticks import pending_stick_gain
 
 
 class StickBreaking(Family):
@@ -68,6 +69,10 @@ class StickBreaking(Family):
         """E[log pi_k], shape (n_components,)."""
         stop, go_on = self._expectations
         return stop + go_on.cumsum() - go_on
+
+    def gain(self, prior, statistics):
+        value = pending_stick_gain(prior.a, prior.b, statistics, self.a, self.b, *self._expectations)
+        return value + self._log_normalizer - prior._log_normalizer
 
     @property
     def mean(self):

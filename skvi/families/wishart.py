@@ -1,22 +1,12 @@
 """The Wishart distribution of a precision matrix."""
 
-import functools
 import math
 
 import numpy as np
-from scipy.special import gammaln, psi
 
 from skvi.families.base import Family, lazy
 from skvi.families.gamma import Gamma
-from skvi.kernels.matrices import invert_definite
-
-_LOG_2 = math.log(2.0)
-_LOG_PI = math.log(math.pi)
-
-
-@functools.cache
-def _half_steps(d):
-    return 0.5 * np.arange(d)
+from skvi.kernels.matrices import wishart_parts
 
 
 class Wishart(Family):
@@ -41,7 +31,7 @@ class Wishart(Family):
 
     @property
     def proper(self):
-        return bool(self.dof.min() > self._dimension - 1.0) and _is_definite(self)
+        return math.isfinite(self._parts[3])
 
     def sufficient_statistics(self, precision, origin=None):
         return 0.5 * np.linalg.slogdet(precision)[1], -0.5 * precision
@@ -51,59 +41,48 @@ class Wishart(Family):
         return self.scale.shape[-1]
 
     @lazy
-    def _inverted(self):
-        """F with F' F = W, W itself and log |W^-1|."""
+    def _parts(self):
+        """F with F' F = E[L], E[L] itself, E[log |L|] and the log-normaliser, NaN where they do not exist."""
         d = self._dimension
         scale = np.ascontiguousarray(self.scale, dtype=float)
-        parts = np.empty(scale.shape), np.empty(scale.shape), np.empty(scale.shape[:-2])
-        flat = [array.reshape(-1, d, d) for array in (scale, *parts[:2])]
-        invert_definite(*flat, parts[2].reshape(-1))
-        if np.isnan(parts[2].sum()):
-            raise np.linalg.LinAlgError("the scale of a Wishart distribution is not positive definite")
-        return parts
+        factor, mean, log_det = np.empty(scale.shape), np.empty(scale.shape), np.empty(self.dof.shape)
+        flat = [array.reshape(-1, d, d) for array in (scale, factor, mean)]
+        return factor, mean, log_det, wishart_parts(self.dof.reshape(-1), *flat, log_det.reshape(-1))
+
+    def _part(self, number):
+        if not math.isfinite(self._parts[3]):
+            raise np.linalg.LinAlgError(
+                "the scale of a Wishart distribution is not positive definite, or its degrees of freedom are too few"
+            )
+        return self._parts[number]
 
     @property
-    def inverse_cholesky(self):
-        """Lower-triangular F with F' F = W, shape (..., D, D); a LinAlgError where the scale is not definite."""
-        return self._inverted[0]
+    def expected_factor(self):
+        """Lower-triangular F with F' F = E[L], shape (..., D, D); a LinAlgError where the scale is not definite."""
+        return self._part(0)
 
     @property
-    def _log_det_scale(self):
-        return self._inverted[2]
+    def mean(self):
+        """E[L] = nu W, shape (..., D, D)."""
+        return self._part(1)
 
-    @lazy
-    def _halves(self):
-        return 0.5 * self.dof[..., None] - _half_steps(self._dimension)
-
-    @lazy
-    def _log_normalizer(self):
-        d = self._dimension
-        constant = self.dof.size * 0.25 * d * (d - 1) * _LOG_PI
-        scales = np.vdot(0.5 * self.dof, d * _LOG_2 - self._log_det_scale)
-        return float(constant + gammaln(self._halves).sum() + scales)
-
-    def log_normalizer(self, origin=None):
-        return self._log_normalizer
-
-    @lazy
+    @property
     def expected_log_det(self):
         """E[log |L|], shape (...)."""
-        return psi(self._halves).sum(-1) + self._dimension * _LOG_2 - self._log_det_scale
+        return self._part(2)
+
+    def log_normalizer(self, origin=None):
+        return self._part(3)
 
     def expectations(self, origin=None):
         return 0.5 * self.expected_log_det, -0.5 * self.mean
 
-    @lazy
-    def mean(self):
-        """E[L] = nu W, shape (..., D, D)."""
-        return self.dof[..., None, None] * self._inverted[1]
-
     @property
     def var(self):
         """Variances of the entries of L, shape (..., D, D)."""
-        w = self._inverted[1]
-        diagonal = np.diagonal(w, axis1=-2, axis2=-1)
-        return self.dof[..., None, None] * (w**2 + diagonal[..., :, None] * diagonal[..., None, :])
+        mean = self.mean
+        diagonal = np.diagonal(mean, axis1=-2, axis2=-1)
+        return (mean**2 + diagonal[..., :, None] * diagonal[..., None, :]) / self.dof[..., None, None]
 
     def interval(self, level=0.9):
         """Central intervals of the diagonal entries of L (each a Gamma's), shape (..., D, 2)."""
@@ -115,15 +94,9 @@ class Wishart(Family):
         d = self._dimension
         batch = self.dof.shape
         lower = np.tril(rng.standard_normal((n, *batch, d, d)), -1)
-        diagonal = np.sqrt(2.0 * rng.standard_gamma(self._halves, size=(n, *batch, d)))
+        halves = 0.5 * (self.dof[..., None] - np.arange(d))
+        diagonal = np.sqrt(2.0 * rng.standard_gamma(halves, size=(n, *batch, d)))
         lower[..., range(d), range(d)] = diagonal
         # F' has W = F' F, and its product with any Bartlett factor of W(I, nu) is one of W(W, nu).
-        factor = np.swapaxes(self.inverse_cholesky, -1, -2) @ lower
+        factor = np.swapaxes(self.expected_factor, -1, -2) @ lower / np.sqrt(self.dof)[..., None, None]
         return factor @ np.swapaxes(factor, -1, -2)
-
-
-def _is_definite(wishart):
-    try:
-        return wishart._inverted is not None
-    except np.linalg.LinAlgError:
-        return False

@@ -1,13 +1,17 @@
 """Batches of small symmetric matrices: what families of precisions ask of them.
 
-Shapes: matrices (K, D, D), factors and inverses alike; weights (K,), vectors (K, D). All loops run along rows, so
-that the compiler vectorises them; for matrices of a few rows calls of a library would take longer than the work.
+Shapes: scales (K, D, D), factors and means alike; dofs (K,). All loops run along rows, so that the compiler
+vectorises them; for matrices of a few rows calls of a library would take longer than the work.
 """
 
 import math
 
-from skvi._numba import jit, jit_helper, wide_vectors
+from skvi._numba import jit, jit_helper
 from skvi.kernels.simd import LANES, aligned_empty, fma, load, splat, store
+from skvi.kernels.special import digamma
+
+_LOG_2 = math.log(2.0)
+_LOG_PI = math.log(math.pi)
 
 
 @jit_helper
@@ -42,31 +46,33 @@ def _invert(d, upper, factor, inverse):
 
 
 @jit
-def invert_definite(matrices, factors, inverses, log_dets):
-    """Lower-triangular F with F' F = A^-1, A^-1 and log |A| of each matrix A; log |A| is NaN where none is."""
-    d = matrices.shape[1]
+def wishart_parts(dofs, scales, factors, means, expected_log_dets):
+    """What a Wishart distribution W(W, nu) with W^-1 = scale is made of; return the sum of log-normalisers.
+
+    Lower-triangular F with F' F = E[L], E[L] = nu W itself, and E[log |L|]. The sum is NaN where a scale is not
+    positive definite or a dof is not above D - 1.
+    """
+    d = scales.shape[1]
     columns = -(-d // LANES) * LANES
     upper = aligned_empty(d, columns)
     factor = aligned_empty(d, columns)
     inverse = aligned_empty(d, columns)
-    for k in range(matrices.shape[0]):
+    log_normalizer = dofs.size * 0.25 * d * (d - 1) * _LOG_PI
+    for k in range(dofs.size):
         for i in range(d):
             for j in range(columns):
-                upper[i, j] = matrices[k, i, j] if j < d else 0.0
+                upper[i, j] = scales[k, i, j] if j < d else 0.0
                 factor[i, j] = 1.0 if i == j else 0.0
                 inverse[i, j] = 0.0
-        log_dets[k] = _invert(d, upper, factor, inverse)
+        log_det = d * _LOG_2 - _invert(d, upper, factor, inverse)
+        dof = dofs[k] if dofs[k] > d - 1.0 else math.nan
+        root = math.sqrt(dof)
+        log_normalizer += 0.5 * dof * log_det
         for i in range(d):
+            log_det += digamma(0.5 * (dof - i))
+            log_normalizer += math.lgamma(0.5 * (dof - i))
             for j in range(d):
-                factors[k, i, j] = factor[i, j]
-                inverses[k, i, j] = inverse[i, j]
-
-
-@jit
-def add_cross_products(matrices, a, b, out):
-    """out[k] = matrices[k] + a[k] b[k]' + b[k] a[k]'."""
-    wide_vectors()
-    for k in range(matrices.shape[0]):
-        for i in range(matrices.shape[1]):
-            for j in range(matrices.shape[1]):
-                out[k, i, j] = matrices[k, i, j] + (a[k, i] * b[k, j] + b[k, i] * a[k, j])
+                factors[k, i, j] = root * factor[i, j]
+                means[k, i, j] = dof * inverse[i, j]
+        expected_log_dets[k] = log_det
+    return log_normalizer

@@ -45,14 +45,10 @@ def soft_pass(kernels, rows, weights, width, columns, means, factors, constants,
 _compiled = {}
 
 
-def soft_kernels(score, gather, rows, weights):
-    """What a `soft_pass` calls for rows and weights like these: `score` for scores and `gather` for moments."""
+def soft_kernels(score, gather, rows, weights, layout):
+    """What a `soft_pass` calls for rows and weights of a layout: `score` for scores and `gather` for moments."""
     # Asking numba for the types takes longer than a pass over small data.
-    key = (
-        score,
-        gather,
-        *[(a.dtype, a.flags.c_contiguous, a.flags.f_contiguous, a.flags.writeable) for a in (rows, weights)],
-    )
+    key = score, gather, layout
     if key not in _compiled:
         vector, matrix, cube = np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0))
         _compiled[key] = entries(

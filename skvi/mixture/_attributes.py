@@ -42,7 +42,7 @@ def fitted_attributes(model, prior, restart):
 def _matrices(kind, q):
     """Covariances, precisions and factors U with U U' = precision, at the posterior's expected precision."""
     if kind in ("full", "tied"):
-        factors = np.swapaxes(np.sqrt(q.dof)[..., None, None] * q.precision.inverse_cholesky, -1, -2)
+        factors = np.swapaxes(q.precision.expected_factor, -1, -2)
         return q.scale / q.dof[..., None, None], q.expected_precision, factors
     precisions = q.expected_precision
     return 1.0 / precisions, precisions, np.sqrt(precisions)

@@ -262,8 +262,7 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         warm = self.warm_start and hasattr(self, "posterior_")
         X = self._validate_rows(X, reset=True)
         rows = Rows.of(X, self._validate_weights(sample_weight, X))
-        random_state = check_random_state(self.random_state)
-        with _threads.single_threaded_blas():
+        with _threads.single_threaded_blas(), self._random_state() as random_state:
             prior, starts, labelled = self._begin(rows, random_state, warm)
             reorder = not labelled and isinstance(prior.weights, StickBreaking)
             schedule = self._make_schedule(Mixture.of(prior), prior, rows, random_state, reorder)
@@ -291,9 +290,9 @@ class VariationalGaussianMixture(ClassNamePrefixFeaturesOutMixin, TransformerMix
         first = not hasattr(self, "posterior_")
         X = self._validate_rows(X, reset=first)
         rows = Rows.of(X, self._validate_weights(sample_weight, X))
-        with _threads.single_threaded_blas():
+        with _threads.single_threaded_blas(), self._random_state() as random_state:
             if first:
-                prior, starts, _ = self._begin(rows, check_random_state(self.random_state))
+                prior, starts, _ = self._begin(rows, random_state)
             else:
                 prior, starts = self.prior_, [self.posterior_]
                 check_same_model(self, prior)

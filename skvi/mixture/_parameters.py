@@ -173,10 +173,12 @@ def make_starts(estimator, rows, description, random_state):
     find = {"kmeans": sample.k_means, "k-means++": sample.spread_out, "random_from_data": sample.draw}[init]
     # The first start is the best of several k-means; others are single runs, for variety.
     tries = [{"n_tries": 1 if number else _FIRST_TRIES} if init == "kmeans" else {} for number in range(len(seeds))]
-    tasks = [
-        lambda s=seed, t=tried: NearestCenter(find(k, np.random.RandomState(s), **t))
-        for seed, tried in zip(seeds, tries, strict=True)
-    ]
+
+    def start(seed, tried):
+        with _threads.random_state(seed) as rng:
+            return NearestCenter(find(k, rng, **tried))
+
+    tasks = [lambda s=seed, t=tried: start(s, t) for seed, tried in zip(seeds, tries, strict=True)]
     return _threads.run(tasks, _threads.effective_n_jobs(estimator.n_jobs))
 
 

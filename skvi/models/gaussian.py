@@ -59,7 +59,7 @@ class GaussianComponents:
 
     def empty(self, n_components, n_features):
         """Zeroed accumulators of count, first and second moments for one task."""
-        depth = padded(n_features, TABLE_TILE)
+        depth = padded(n_features, TABLE_TILE if self.moment_kernel(n_features)[1] else FEATURE_TILE)
         second = np.zeros(self._second_shape(n_components, depth))
         return np.zeros(n_components), np.zeros((n_components, depth)), second
 
@@ -67,7 +67,7 @@ class GaussianComponents:
         """Moments from a task's accumulators."""
         count, first, second = accumulators
         d = reference.shape[1]
-        return Moments(self.family.form, reference, count, first[:, :d], self._unpad(second, d))
+        return Moments(self.family.form, reference, count, np.ascontiguousarray(first[:, :d]), self._unpad(second, d))
 
 
 class _FullMoments(GaussianComponents):
@@ -96,7 +96,7 @@ class _DiagonalMoments(GaussianComponents):
         return n_components, 1, depth
 
     def _unpad(self, second, d):
-        return second[:, 0, :d]
+        return np.ascontiguousarray(second[:, 0, :d])
 
     def cost(self, n_components, n_features):
         """Arithmetic operations per row, and bytes of a result."""
@@ -118,8 +118,7 @@ class FullComponents(_FullMoments):
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""
-        factors = np.sqrt(q.dof)[:, None, None] * q.precision.inverse_cholesky
-        return _triangular(self._constants(q, log_weights), q.mean, factors)
+        return _triangular(self._constants(q, log_weights), q.mean, q.precision.expected_factor)
 
     def score_kernel(self, n_features):
         """The kernel of scores: expected log joint of rows and components, less the base measure."""
@@ -135,7 +134,7 @@ class FullComponents(_FullMoments):
         d = q.n_features
         dof = q.dof - d + 1.0
         spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
-        factor = q.precision.inverse_cholesky / np.sqrt(spread)[..., None, None]
+        factor = q.precision.expected_factor / np.sqrt(q.dof * spread)[..., None, None]
         log_scale = -np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
         constants, means, factors = _triangular(np.zeros(len(q.mean)), q.mean, factor)
 
@@ -160,8 +159,7 @@ class TiedComponents(_FullMoments):
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""
-        factor = np.sqrt(q.dof) * q.precision.inverse_cholesky
-        return _triangular(self._constants(q, log_weights), q.mean, factor[None])
+        return _triangular(self._constants(q, log_weights), q.mean, q.precision.expected_factor[None])
 
     def score_kernel(self, n_features):
         """The kernel of scores: expected log joint of rows and components, less the base measure."""
@@ -177,7 +175,7 @@ class TiedComponents(_FullMoments):
         d = q.n_features
         dof = q.dof - d + 1.0
         spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
-        factor = q.precision.inverse_cholesky
+        factor = q.precision.expected_factor / np.sqrt(q.dof)
         log_scale = 0.5 * d * np.log(spread) - np.log(np.diagonal(factor)).sum()
         constants, means, factors = _triangular(np.zeros(len(q.mean)), q.mean, factor[None])
 

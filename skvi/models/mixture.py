@@ -62,15 +62,16 @@ class Mixture(ConjugateModel):
         return data.slices(cut(data.n_rows, *self.components.cost(self.n_components, self.n_features)))
 
     def messages(self, posterior, prior=None, n_jobs=1):
-        q = posterior.components
-        return LocalMessages(self.components.messages(q, posterior.weights.expected_log), q.mean)
+        q = posterior["components"]
+        return LocalMessages(self.components.messages(q, posterior["weights"].expected_log), q.mean)
 
     def local_step(self, block, messages, state=None):
         accumulators = self.components.empty(self.n_components, self.n_features)
-        reference = pad(messages.reference, 1, TABLE_TILE)
         constants, means, factors = messages.components
+        # Without a table rows and means have the same columns; a table's are padded further.
+        reference = pad(messages.reference, 1, TABLE_TILE) if self._with_table else means
         entropy = soft_pass(
-            soft_kernels(self._score, self._gather, block.values, block.weights),
+            soft_kernels(self._score, self._gather, block.values, block.weights, block.layout),
             block.values,
             block.weights,
             block_width(block.n_rows, self._block_rows),
@@ -86,8 +87,12 @@ class Mixture(ConjugateModel):
     def _summary(self, reference, accumulators, entropy, weight):
         moments = self.components.collect(reference, accumulators)
         base = self.components.log_base_measure(self.n_features)
-        statistics = {"weights": moments.count, "components": moments}
-        return Summary(statistics, entropy + weight * base, weight)
+        return Summary({"weights": moments.count, "components": moments}, entropy + weight * base, weight)
+
+    def beyond(self, summary, base, rate):
+        moments = summary.statistics["components"].combined(rate, base.statistics["components"], 1.0 - rate)
+        # A leap says what to learn, not what was seen: it has no bound.
+        return Summary({"weights": moments.count, "components": moments}, summary.entropy, summary.weight)
 
     def start_step(self, block, start):
         accumulators = self.components.empty(self.n_components, self.n_features)

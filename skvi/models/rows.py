@@ -36,6 +36,11 @@ class Rows:
         """Sum of the weights."""
         return float(self.weights.sum())
 
+    @cached_property
+    def layout(self):
+        """What compiled code must know of the arrays; asking them each time takes longer than some passes."""
+        return tuple([_layout(array) for array in (self.values, self.weights)])
+
     def take(self, positions):
         """Copy some rows by their positions in these rows."""
         return Rows(self.values[positions], self.weights[positions], positions)
@@ -53,6 +58,11 @@ class Rows:
         """Rows of a table, of weight one where no weights are given."""
         weights = np.ones(len(values)) if weights is None else weights
         return cls(values, weights)
+
+
+def _layout(array):
+    flags = array.flags
+    return array.dtype, flags.c_contiguous, flags.f_contiguous, flags.writeable
 
 
 class Block(NamedTuple):

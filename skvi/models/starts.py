@@ -6,6 +6,7 @@ does not depend on the units of the data either, but for random responsibilities
 are thinned first, by a hash of each row's bits, so that finding centres costs less than a few sweeps.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -95,11 +96,16 @@ def _scrambled(bits):
     return bits ^ (bits >> np.uint64(31))
 
 
+@cache
+def _fixed_direction(d):
+    return np.random.default_rng(_DIRECTION_SEED).standard_normal(d)
+
+
 def row_keys(rows, description):
     """Project each row on one fixed random direction, in units of the columns' deviations, shape (n_rows,)."""
     d = rows.values.shape[1]
     deviations = np.sqrt(np.diag(description.scatter) / description.count)
-    weights = np.random.default_rng(_DIRECTION_SEED).standard_normal(d)
+    weights = _fixed_direction(d)
     direction = np.divide(weights, deviations, out=np.zeros(d), where=deviations > 0.0)
     keys = np.zeros(rows.n_rows)
     for part, block in kernel_blocks(rows, _KEY_ROWS, with_table=False):
@@ -238,8 +244,7 @@ class Sample:
             if (labels == previous).all():
                 break
             previous[:] = labels
-            count, total = scores.sum(axis=1), scores @ self.block.x.T
+            count = scores.sum(axis=1)[:, None]
             # A centre that lost all its rows stays where it is.
-            kept = count > 0.0
-            centers = np.where(kept[:, None], total[:, :d] / np.where(kept, count, 1.0)[:, None], centers)
+            centers = np.divide((scores @ self.block.x.T)[:, :d], count, out=centers.copy(), where=count > 0.0)
         return centers

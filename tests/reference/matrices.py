@@ -1,17 +1,18 @@
 """Twins of `skvi.kernels.matrices`."""
 
 import numpy as np
+from scipy.special import multigammaln, psi
 
 
-def invert_definite(matrices, factors, inverses, log_dets):
-    for k, matrix in enumerate(matrices):
-        log_dets[k] = np.nan
-        if np.isfinite(matrix).all() and (np.linalg.eigvalsh(matrix) > 0.0).all():
-            factors[k] = np.linalg.inv(np.linalg.cholesky(matrix))
-            inverses[k] = np.linalg.inv(matrix)
-            log_dets[k] = np.linalg.slogdet(matrix)[1]
-
-
-def add_cross_products(matrices, a, b, out):
-    product = a[:, :, None] * b[:, None, :]
-    out[:] = matrices + product + np.swapaxes(product, 1, 2)
+def wishart_parts(dofs, scales, factors, means, expected_log_dets):
+    d = scales.shape[1]
+    value = 0.0
+    for k, (dof, scale) in enumerate(zip(dofs, scales, strict=True)):
+        if not (dof > d - 1.0 and np.isfinite(scale).all() and (np.linalg.eigvalsh(scale) > 0.0).all()):
+            return np.nan
+        factors[k] = np.sqrt(dof) * np.linalg.inv(np.linalg.cholesky(scale))
+        means[k] = dof * np.linalg.inv(scale)
+        log_det = d * np.log(2.0) - np.linalg.slogdet(scale)[1]
+        expected_log_dets[k] = psi(0.5 * (dof - np.arange(d))).sum() + log_det
+        value += 0.5 * dof * log_det + multigammaln(0.5 * dof, d)
+    return value
