@@ -47,6 +47,7 @@ def combine_moments(rate, moments, other_rate, others, about_mean, out):
     reference, count, first, second = moments
     other_reference, other_count, other_first, other_second = others
     origin, out_count, out_first, out_second = out
+    wide_vectors()
     d = origin.shape[1]
     n_rows, n_columns = second.shape[1], second.shape[2]
     for h in range(second.shape[0]):
@@ -60,15 +61,18 @@ def combine_moments(rate, moments, other_rate, others, about_mean, out):
             f = rate * first[k, i] + other_rate * other_first[k, i] - m * (reference[k, i] - other_reference[k, i])
             out_first[k, i] = 0.0 if about_mean else f
             origin[k, i] = reference[k, i] + (f / (n + m) if about_mean else 0.0)
+        h = k % second.shape[0]
         for i in range(d):
             # With shifts s and t: sum (d - s)(d - s)' = sum d d' - s (sum d - n s / 2)' - (sum d - n s / 2) s'.
             s, t = origin[k, i] - reference[k, i], origin[k, i] - other_reference[k, i]
             a, b = 0.5 * n * s - rate * first[k, i], 0.5 * m * t - other_rate * other_first[k, i]
-            for j in range(d) if n_rows == d else range(i, i + 1):
-                u, v = origin[k, j] - reference[k, j], origin[k, j] - other_reference[k, j]
-                change = s * (0.5 * n * u - rate * first[k, j]) + a * u
-                change += t * (0.5 * m * v - other_rate * other_first[k, j]) + b * v
-                out_second[k % second.shape[0], i % n_rows, j % n_columns] += change
+            if n_rows == d:
+                for j in range(d):
+                    u, v = origin[k, j] - reference[k, j], origin[k, j] - other_reference[k, j]
+                    out_second[h, i, j] += s * (0.5 * n * u - rate * first[k, j]) + a * u
+                    out_second[h, i, j] += t * (0.5 * m * v - other_rate * other_first[k, j]) + b * v
+            else:
+                out_second[h, 0, i % n_columns] += 2.0 * (a * s + b * t)
 
 
 @jit
@@ -102,7 +106,12 @@ def gain_of_gaussians(prior, posterior, expectations, count, second):
                 value -= 0.5 * expected[h, i, j] * (scales[h, i, j] + second[h, i, j] - q_scales[h, i, j])
     for k in range(count.size):
         for i in range(d):
-            s = precisions[k] * (q_means[k, i] - means[k, i])
-            for j in range(d) if n_rows == d else range(i, i + 1):
-                value -= 0.5 * expected[k % n_groups, i % n_rows, j % n_columns] * s * (q_means[k, j] - means[k, j])
+            s = q_means[k, i] - means[k, i]
+            pull = 0.0
+            if n_rows == d:
+                for j in range(d):
+                    pull += expected[k % n_groups, i, j] * (q_means[k, j] - means[k, j])
+            else:
+                pull += expected[k % n_groups, 0, i % n_columns] * s
+            value -= 0.5 * precisions[k] * s * pull
     return value
