@@ -87,6 +87,14 @@ def check_count(name, value):
         raise ValueError(f"{name}={value!r}: give a positive integer")
 
 
+def check_same_n_components(estimator, begun):
+    """Raise ValueError where n_components has changed since the first partial_fit, which had so many."""
+    if estimator.n_components != begun:
+        raise ValueError(
+            f"n_components={estimator.n_components}, but partial_fit began with {begun}: call fit, or set it back"
+        )
+
+
 def restores_on_error(method):
     """Decorate a method that fits: where it raises, the estimator is as it was before.
 

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
 from skvi import _threads
-from skvi.base import ConjugateEstimator, restores_on_error
+from skvi.base import ConjugateEstimator, check_same_n_components, restores_on_error
 from skvi.decomposition._topic_parameters import make_prior, make_starts, priors_to_learn
 from skvi.decomposition._topic_reports import TopicReports, perplexity_of
 from skvi.families import Joint
@@ -269,11 +269,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
                 starts, _ = make_starts(self, prior, documents, check_random_state(self.random_state))
             else:
                 prior, starts = self.prior_, [self.posterior_]
-                if self.n_components != len(self.components_):
-                    raise ValueError(
-                        f"n_components={self.n_components}, but partial_fit began with {len(self.components_)}: call "
-                        "fit, or set it back"
-                    )
+                check_same_n_components(self, len(self.components_))
             return self._stream(self._model(self.total_samples is not None), prior, documents, starts, X, first)
 
     def _validate_documents(self, X, *, reset, sample_weight=None):

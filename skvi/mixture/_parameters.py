@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from skvi import _threads
+from skvi.base import check_same_n_components
 from skvi.families import Joint
 from skvi.models.gaussian import COMPONENTS
 from skvi.models.priors import default_covariance
@@ -135,11 +136,7 @@ def check_same_model(estimator, prior):
             "covariance_type or weight_concentration_prior_type has changed since the first partial_fit: call fit, or "
             "set them back"
         )
-    if len(prior.components.mean) != estimator.n_components:
-        raise ValueError(
-            f"n_components={estimator.n_components}, but partial_fit began with {len(prior.components.mean)}: call "
-            "fit, or set it back"
-        )
+    check_same_n_components(estimator, len(prior.components.mean))
 
 
 def _families(estimator):
