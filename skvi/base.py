@@ -16,8 +16,9 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from skvi import _threads
 from skvi.engine.loop import Restart, Result, run
+from skvi.engine.mini_batches import Memoized, Online
 from skvi.engine.monitor import Monitor
-from skvi.engine.schedules import Batch, Memoized, Online
+from skvi.engine.schedules import Batch
 
 _LARGEST = 1e100
 _PLAIN = {bool, int, float, str, type(None)}
@@ -203,6 +204,8 @@ class ConjugateEstimator(VariationalEstimator):
         observer = SweepObserver(self, X, self.max_iter, state)
         try:
             schedule.start(restarts, starts)
+            # They are as large as posteriors.
+            starts.clear()
             result = run(schedule, restarts, max_iter=self.max_iter, sort=sort, observer=observer)
         except (np.linalg.LinAlgError, FloatingPointError) as error:
             raise ValueError(

@@ -229,7 +229,8 @@ def make_documents(lengths=LENGTHS, dtype=np.float64, index_dtype=np.int32, firs
 class Messages(NamedTuple):
     words: np.ndarray
     offsets: np.ndarray
-    expected_log: np.ndarray
+    evens: np.ndarray
+    log_sums: np.ndarray
 
 
 def expected(kernels, concentration):
@@ -237,7 +238,7 @@ def expected(kernels, concentration):
     v, k = concentration.shape
     columns = padded(k, simd.LANES)
     digammas = psi(concentration.sum(axis=0))
-    messages = Messages(*[np.full(shape, np.nan) for shape in ((v, columns), v, (v, columns))])
+    messages = Messages(*[np.full(shape, np.nan) for shape in ((v, columns), v, v, v)])
     return messages, kernels.expect_words(concentration, digammas, *messages)
 
 
@@ -268,7 +269,7 @@ def infer(kernels, documents, messages, alpha, n_topics, fresh=True, max_steps=1
     if gamma is not None:
         inferred.gamma[:] = gamma
     settings = alpha, n_topics, fresh, max_steps, tol
-    kernels.infer_documents(*documents, messages.words, messages.offsets, *settings, *inferred)
+    kernels.infer_documents(*documents, messages.words, messages.offsets, messages.evens, *settings, *inferred)
     return inferred
 
 
@@ -432,8 +433,9 @@ def test_expect_words(n_topics, scale):
     concentration = word_concentrations(n_topics, *scale, n_words=50)
     (got, value), (twin, expected_value) = (expected(kernels, concentration) for kernels in (topics, plain_topics))
     assert_allclose(value, expected_value, rtol=1e-13, atol=1e-13)
-    assert_allclose(got.expected_log, twin.expected_log, rtol=1e-14, atol=1e-13)
+    assert_allclose(got.log_sums, twin.log_sums, rtol=1e-14, atol=1e-12)
     assert_allclose(got.offsets, twin.offsets, rtol=1e-14, atol=1e-13)
+    assert_allclose(got.evens, twin.evens, rtol=1e-12)
     # An error of the exponent is a relative one of the exponential.
     assert_allclose(got.words, twin.words, rtol=1e-12, atol=1e-300)
     assert_array_equal(got.words[:, n_topics:], 0.0)
@@ -463,21 +465,32 @@ def test_add_words_adds_the_words_of_a_range(n_topics, first, index_dtype):
 @pytest.mark.parametrize("n_topics", TOPICS)
 def test_finish_words(n_topics):
     messages, _ = expected(plain_topics, word_concentrations(n_topics))
-    start = np.random.default_rng(0).uniform(size=messages.words.shape)
-    got, twin = start.copy(), start.copy()
-    value = topics.finish_words(messages.words, messages.expected_log, got)
-    assert_allclose(value, plain_topics.finish_words(messages.words, messages.expected_log, twin), rtol=1e-12)
+    counts = np.random.default_rng(0).uniform(size=messages.words.shape)
+    got, twin = messages.words.copy(), messages.words.copy()
+    value = topics.finish_words(counts, messages.offsets, got)
+    assert_allclose(value, plain_topics.finish_words(counts, messages.offsets, twin), rtol=1e-12)
     assert_array_equal(got, twin)
+
+
+@pytest.mark.parametrize("n_topics", TOPICS)
+def test_finished_words_know_their_expected_logarithms(n_topics):
+    """Words whose exponential is cut off have no counts: what is made of logarithms again is all of the product."""
+    concentration = word_concentrations(n_topics, low=-4.0)
+    messages, _ = expected(topics, concentration)
+    statistics = messages.words.copy()
+    value = topics.finish_words(np.ones_like(statistics), messages.offsets, statistics)
+    expected_log = psi(concentration) - psi(concentration.sum(axis=0))
+    assert_allclose(value, (statistics[:, :n_topics] * expected_log).sum(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_topics", TOPICS)
 def test_expected_gain(n_topics):
     concentration = word_concentrations(n_topics)
-    messages, _ = expected(plain_topics, concentration)
     rng = np.random.default_rng(0)
-    statistics = rng.uniform(size=messages.words.shape)
+    statistics = rng.uniform(size=(N_WORDS, padded(n_topics, simd.LANES)))
+    digammas = psi(concentration.sum(axis=0))
     for prior in (rng.uniform(size=concentration.shape), np.broadcast_to(0.1, concentration.shape)):
-        arguments = messages.expected_log, prior, statistics, 2.5, concentration
+        arguments = concentration, digammas, prior, statistics, 2.5
         assert_allclose(topics.expected_gain(*arguments), plain_topics.expected_gain(*arguments), rtol=1e-12)
 
 
@@ -490,7 +503,8 @@ def test_factors_of_documents_make_their_responsibilities(n_topics):
     statistics = np.zeros_like(messages.words)
     weights = np.arange(9.0)
     topics.add_words(documents.indices, documents.indptr, weights, inferred.theta, inferred.ratios, 0, statistics)
-    topics.finish_words(messages.words, messages.expected_log, statistics)
+    topics.finish_words(statistics, messages.offsets, messages.words)
+    statistics = messages.words
     counts = np.repeat(weights, LENGTHS[:9]) * documents.data
     assert_allclose(statistics.sum(axis=1), np.bincount(documents.indices, counts, N_WORDS), rtol=1e-12)
     assert_array_equal(statistics[:, n_topics:], 0.0)
@@ -500,17 +514,14 @@ def test_factors_of_documents_make_their_responsibilities(n_topics):
 def test_updates_of_words(n_topics):
     rng = np.random.default_rng(0)
     concentration = word_concentrations(n_topics)
-    statistics, start = rng.uniform(size=(2, N_WORDS, padded(n_topics, simd.LANES)))
+    statistics = rng.uniform(size=(N_WORDS, padded(n_topics, simd.LANES)))
     for prior in (rng.uniform(size=concentration.shape), np.broadcast_to(0.1, concentration.shape)):
         got, twin = np.full((2, *concentration.shape), np.nan)
         topics.add_prior(prior, statistics, got)
         plain_topics.add_prior(prior, statistics, twin)
         assert_array_equal(got, twin)
-        topics.blend_words(concentration, prior, statistics, 2.5, 0.3, got)
-        plain_topics.blend_words(concentration, prior, statistics, 2.5, 0.3, twin)
-        assert_allclose(got, twin, rtol=1e-15)
-    got, twin = start.copy(), start.copy()
-    topics.leap_words(statistics, 1.8, 0.5, got)
-    plain_topics.leap_words(statistics, 1.8, 0.5, twin)
-    assert_allclose(got, twin, rtol=1e-14, atol=1e-15)
-    assert (got == 0.5 * statistics).any()
+        for rate in (0.3, 1.8):
+            topics.blend_words(concentration, prior, statistics, 2.5, rate, 0.5, got)
+            plain_topics.blend_words(concentration, prior, statistics, 2.5, rate, 0.5, twin)
+            assert_allclose(got, twin, rtol=1e-14)
+        assert (got == prior + 0.5 * 2.5 * statistics[:, :n_topics]).any()

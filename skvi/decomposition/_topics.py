@@ -295,6 +295,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
             final_steps=self.max_doc_update_iter,
             tol=self.mean_change_tol,
             learn=priors_to_learn(self),
+            n_jobs=self._n_threads(),
         )
 
     def _attributes(self, schedule, restart):
@@ -321,7 +322,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
         model = self._model()
         with _threads.single_threaded_blas():
             n_jobs = self._n_threads()
-            messages = model.messages(self.posterior_, self.prior_, n_jobs)
+            messages = model.lasting_messages(self.posterior_, self.prior_, n_jobs)
             tasks = [lambda b=block: what(model, b, messages) for block in model.blocks_to_infer(documents)]
             return X, np.concatenate(_threads.run(tasks, n_jobs))
 

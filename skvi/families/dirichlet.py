@@ -64,10 +64,14 @@ class Dirichlet(Family):
         """E[log theta], shape (..., n_components)."""
         return psi(self.concentration) - psi(self.mass[..., None])
 
-    def remember(self, expected_log, sum_log_gamma):
-        """Take E[log theta] and the sum of log Gamma of the concentrations from who has them already."""
-        self.expected_log = expected_log
+    def remember(self, sum_log_gamma):
+        """Take the sum of log Gamma of the concentrations from who has it already."""
         self._log_normalizer = float(sum_log_gamma - gammaln(self.mass).sum())
+
+    @property
+    def remembers(self):
+        """Whether the log-normaliser is known already."""
+        return "_log_normalizer" in vars(self)
 
     def expectations(self, origin=None):
         return (self.expected_log,)

@@ -8,6 +8,8 @@ and a document goes on with those that last, as a document of a smaller model wh
 with all topics in the end shows whether another would come back.
 """
 
+import math
+
 from skvi._numba import jit_helper, wide_vectors
 from skvi.kernels.simd import (
     LANES,
@@ -33,8 +35,10 @@ PADDING = 1e-300
 FRESH_PACE = 1.7
 #: share of a document's counts below which a topic is left out while the others settle
 LEAST_SHARE = 1e-10
+#: share of the tolerance below which what left out topics could get is nothing
+IDLE_SHARE = 1e-3
 #: share of all topics up to which topics are few: copying their words pays
-MOST_FEW = 0.5
+MOST_FEW = 0.4
 
 # Rows of the vectors by topics. The first four are a document's own; topics that are left out leave them.
 _OWN, _PRIOR, _STEP, THETA, _SHARES, _SCRATCH = range(6)
@@ -47,7 +51,7 @@ N_WORD_VECTORS = 3
 
 @jit_helper
 def _mix(vectors, columns):
-    """theta <- exp(digamma(own)) relative to about its largest."""
+    """theta <- exp(digamma(own)) relative to about its largest; return the logarithm of what it is relative to."""
     wide_vectors()
     for k in range(columns):
         y, _, q = gamma_parts(vectors[_OWN, k])
@@ -56,10 +60,11 @@ def _mix(vectors, columns):
     largest = load(vectors, _SCRATCH, 0)
     for k in range(LANES, columns, LANES):
         largest = maximum(largest, load(vectors, _SCRATCH, k))
-    top = splat(highest(largest))
+    top = highest(largest)
     for k in range(0, columns, LANES):
-        e = exp_nonpositive(minus(load(vectors, _SCRATCH, k), top))
+        e = exp_nonpositive(minus(load(vectors, _SCRATCH, k), splat(top)))
         store(vectors, THETA, k, times(e, load(vectors, THETA, k)))
+    return top
 
 
 @jit_helper
@@ -87,30 +92,42 @@ def norms(rows, j, columns, vectors):
 
 
 @jit_helper
-def _assign(rows, n, columns, by_word, vectors):
-    """shares <- sum_j counts[j] / (rows[j]' theta) rows[j], eight words at a time while they are in the cache."""
+def add_shares(rows, j, columns, by_word, vectors):
+    """shares <- shares + sum of ratios[i - j] rows[i] over eight words from j on."""
+    a = broadcast(by_word, RATIOS, 0)
+    b = broadcast(by_word, RATIOS, 1)
+    c = broadcast(by_word, RATIOS, 2)
+    d = broadcast(by_word, RATIOS, 3)
+    e = broadcast(by_word, RATIOS, 4)
+    f = broadcast(by_word, RATIOS, 5)
+    g = broadcast(by_word, RATIOS, 6)
+    h = broadcast(by_word, RATIOS, 7)
+    for k in range(0, columns, LANES):
+        s = fma(a, load(rows, j, k), load(vectors, _SHARES, k))
+        t = times(b, load(rows, j + 1, k))
+        s = fma(c, load(rows, j + 2, k), s)
+        t = fma(d, load(rows, j + 3, k), t)
+        s = fma(e, load(rows, j + 4, k), s)
+        t = fma(f, load(rows, j + 5, k), t)
+        s = fma(g, load(rows, j + 6, k), s)
+        t = fma(h, load(rows, j + 7, k), t)
+        store(vectors, _SHARES, k, plus(s, t))
+
+
+@jit_helper
+def clear_shares(columns, vectors):
+    """shares <- 0."""
     for k in range(0, columns, LANES):
         store(vectors, _SHARES, k, splat(0.0))
+
+
+@jit_helper
+def _assign(rows, n, columns, by_word, vectors):
+    """shares <- sum_j counts[j] / (rows[j]' theta) rows[j], eight words at a time while they are in the cache."""
+    clear_shares(columns, vectors)
     for j in range(0, n, LANES):
         store(by_word, RATIOS, 0, over(load(by_word, COUNTS, j), norms(rows, j, columns, vectors)))
-        a = broadcast(by_word, RATIOS, 0)
-        b = broadcast(by_word, RATIOS, 1)
-        c = broadcast(by_word, RATIOS, 2)
-        d = broadcast(by_word, RATIOS, 3)
-        e = broadcast(by_word, RATIOS, 4)
-        f = broadcast(by_word, RATIOS, 5)
-        g = broadcast(by_word, RATIOS, 6)
-        h = broadcast(by_word, RATIOS, 7)
-        for k in range(0, columns, LANES):
-            s = fma(a, load(rows, j, k), load(vectors, _SHARES, k))
-            t = times(b, load(rows, j + 1, k))
-            s = fma(c, load(rows, j + 2, k), s)
-            t = fma(d, load(rows, j + 3, k), t)
-            s = fma(e, load(rows, j + 4, k), s)
-            t = fma(f, load(rows, j + 5, k), t)
-            s = fma(g, load(rows, j + 6, k), s)
-            t = fma(h, load(rows, j + 7, k), t)
-            store(vectors, _SHARES, k, plus(s, t))
+        add_shares(rows, j, columns, by_word, vectors)
 
 
 @jit_helper
@@ -205,11 +222,36 @@ def _leave_out(vectors, topics, lasting, n_lasting, columns, whole, rows, n_word
 
 
 @jit_helper
-def settle(gamma, d, alpha, n_topics, rows, n, by_word, few, vectors, topics, lasting, fresh, max_steps, tol):
-    """Move gamma[d] step by step until a step with all topics changes it by less than tol for each of them."""
+def _begin_equal(columns, vectors):
+    """theta <- 1: what the shares of words under equal topics go with."""
+    for k in range(0, columns, LANES):
+        store(vectors, THETA, k, splat(1.0))
+
+
+@jit_helper
+def _none_returns(log_least, top, n_words, by_word, least):
+    """Whether topics that have nothing would get less than this, all together, in a step with all topics.
+
+    The words of each are at most one, its theta is that of its prior's concentration, and the norms are as they are.
+    """
+    ratios = splat(0.0)
+    for j in range(0, n_words, LANES):
+        ratios = plus(ratios, load(by_word, RATIOS, j))
+    return math.exp(min(log_least - top, 0.0)) * total(ratios) < least
+
+
+@jit_helper
+def settle(
+    gamma, d, alpha, n_topics, rows, n, by_word, few, vectors, topics, lasting, fresh, log_least, max_steps, tol
+):
+    """Move gamma[d] step by step until a step with all topics changes it by less than tol for each of them.
+
+    The shares of fresh documents are there: those under equal topics. `log_least` is the digamma of the largest
+    of alpha.
+    """
     n_words = (n + LANES - 1) // LANES * LANES
     n_all = gamma.shape[1]
-    done, settled = 0, False
+    done, settled, told = 0, False, fresh
     while done < max_steps and not settled:
         n_own = columns = n_all
         for k in range(n_all):
@@ -217,23 +259,28 @@ def settle(gamma, d, alpha, n_topics, rows, n, by_word, few, vectors, topics, la
             vectors[_PRIOR, k] = alpha[k]
             vectors[_STEP, k] = 0.0
             topics[k] = k
-        told, moving = False, True
+        moving, top = True, 0.0
         while done < max_steps and moving:
             done += 1
-            _mix(vectors, columns)
-            if told and done < max_steps:
-                n_lasting = _find_lasting(vectors, columns, lasting)
-                if n_lasting <= MOST_FEW * n_topics and n_lasting < n_own:
-                    columns = (n_lasting + LANES - 1) // LANES * LANES
-                    _leave_out(vectors, topics, lasting, n_lasting, columns, n_own == n_all, rows, n_words, few)
-                    n_own = n_lasting
-            if n_own == n_all:
-                _assign(rows, n, columns, by_word, vectors)
+            if done == 1 and fresh:
+                _begin_equal(columns, vectors)
             else:
-                _assign_few(few, n_own, n, by_word, vectors)
+                top = _mix(vectors, columns)
+                if told and done < max_steps:
+                    n_lasting = _find_lasting(vectors, columns, lasting)
+                    if n_lasting <= MOST_FEW * n_topics and n_lasting < n_own:
+                        columns = (n_lasting + LANES - 1) // LANES * LANES
+                        _leave_out(vectors, topics, lasting, n_lasting, columns, n_own == n_all, rows, n_words, few)
+                        n_own = n_lasting
+                if n_own == n_all:
+                    _assign(rows, n, columns, by_word, vectors)
+                else:
+                    _assign_few(few, n_own, n, by_word, vectors)
             told = True
             moving = not _step(vectors, columns, fresh) < tol * n_topics
-        settled = n_own == n_all
+        least = IDLE_SHARE * tol * n_topics / n_all
+        settled = n_own == n_all or (not moving and _none_returns(log_least, top, n_words, by_word, least))
+        told = False
         # Topics that were left out have nothing of the document.
         for k in range(n_all):
             gamma[d, k] = alpha[k]

@@ -10,31 +10,46 @@ from scipy.special import gammaln
 
 from skvi._numba import jit, jit_helper, wide_vectors
 from skvi.kernels.blocks import padded
-from skvi.kernels.document_steps import COUNTS, N_VECTORS, N_WORD_VECTORS, OFFSETS, RATIOS, THETA, norms, settle
+from skvi.kernels.document_steps import (
+    COUNTS,
+    N_VECTORS,
+    N_WORD_VECTORS,
+    OFFSETS,
+    RATIOS,
+    THETA,
+    add_shares,
+    clear_shares,
+    norms,
+    settle,
+)
 from skvi.kernels.simd import LANES, aligned, fma, highest, load, maximum, minus, splat, store, total
-from skvi.kernels.special import digamma_tail, exp_nonpositive, gamma_parts, log_gamma_tail, log_normal
+from skvi.kernels.special import digamma, digamma_tail, exp_nonpositive, gamma_parts, log_gamma_tail, log_normal
 
 # Rows of the vectors by topics once a document has settled, beside theta.
 _LOGS, _TERMS = 0, 1
 
 
 @jit_helper
-def _gather(data, indices, begin, end, words, offsets, by_word, rows):
-    """Copy a document's counts and its words' rows, filled up with words that do not occur; return its length."""
-    columns = words.shape[1]
+def _gather(data, indices, begin, end, words, offsets, evens, fresh, by_word, rows, vectors):
+    """Copy a document's counts and its words' rows, filled up with its last word without counts; return its length.
+
+    Fresh documents begin with the shares of their words under equal topics.
+    """
+    n, columns = end - begin, words.shape[1]
     mass = 0.0
-    for j in range(end - begin):
-        w = indices[begin + j]
-        by_word[COUNTS, j] = data[begin + j]
-        by_word[OFFSETS, j] = offsets[w]
+    for j in range((n + LANES - 1) // LANES * LANES):
+        by_word[COUNTS, j] = data[begin + j] if j < n else 0.0
+        by_word[OFFSETS, j] = offsets[indices[begin + j]] if j < n else 0.0
         mass += by_word[COUNTS, j]
-        for k in range(0, columns, LANES):
-            store(rows, j, k, load(words, w, k))
-    for j in range(end - begin, (end - begin + LANES - 1) // LANES * LANES):
-        by_word[COUNTS, j] = 0.0
-        by_word[OFFSETS, j] = 0.0
-        for k in range(0, columns, LANES):
-            store(rows, j, k, splat(1.0))
+    clear_shares(columns, vectors)
+    for j in range(0, n, LANES):
+        for i in range(LANES):
+            w = indices[begin + min(j + i, n - 1)]
+            by_word[RATIOS, i] = by_word[COUNTS, j + i] * evens[w]
+            for k in range(0, columns, LANES):
+                store(rows, j + i, k, load(words, w, k))
+        if fresh:
+            add_shares(rows, j, columns, by_word, vectors)
     return mass
 
 
@@ -86,18 +101,23 @@ def _log_likelihood(rows, n, columns, by_word, vectors):
 
 
 @jit
-def _infer_documents(data, indices, indptr, words, offsets, alpha, n_topics, fresh, max_steps, tol, outputs, work):
+def _infer_documents(
+    data, indices, indptr, words, offsets, evens, alpha, n_topics, fresh, max_steps, tol, outputs, work
+):
     gamma, theta, ratios, bounds, logs = outputs
     rows, few, by_word, vectors, topics, lasting = work
     columns = gamma.shape[1]
+    log_least = digamma(alpha.max())
     for d in range(gamma.shape[0]):
         begin, end = indptr[d], indptr[d + 1]
         n = end - begin
-        mass = _gather(data, indices, begin, end, words, offsets, by_word, rows)
+        mass = _gather(data, indices, begin, end, words, offsets, evens, fresh, by_word, rows, vectors)
         if fresh:
             for k in range(columns):
                 gamma[d, k] = alpha[k] + (mass / n_topics if k < n_topics else 0.0)
-        settle(gamma, d, alpha, n_topics, rows, n, by_word, few, vectors, topics, lasting, fresh, max_steps, tol)
+        settle(
+            gamma, d, alpha, n_topics, rows, n, by_word, few, vectors, topics, lasting, fresh, log_least, max_steps, tol
+        )
         if len(bounds) > 0:
             log_scale, divergence = _weigh_topics(gamma, d, n_topics, alpha, vectors, logs)
             likelihood = _log_likelihood(rows, n, columns, by_word, vectors) + mass * log_scale
@@ -109,7 +129,22 @@ def _infer_documents(data, indices, indptr, words, offsets, alpha, n_topics, fre
 
 
 def infer_documents(
-    data, indices, indptr, words, offsets, alpha, n_topics, fresh, max_steps, tol, gamma, theta, ratios, bounds, logs
+    data,
+    indices,
+    indptr,
+    words,
+    offsets,
+    evens,
+    alpha,
+    n_topics,
+    fresh,
+    max_steps,
+    tol,
+    gamma,
+    theta,
+    ratios,
+    bounds,
+    logs,
 ):
     """Find the posteriors over topics of consecutive documents, by coordinate ascent (Blei, Ng & Jordan 2003).
 
@@ -117,6 +152,8 @@ def infer_documents(
     ----------
     data, indices, indptr : of a sparse matrix; indptr (n + 1,) need not begin at zero
     words, offsets : (V, K8), (V,)
+    evens : (V,)
+        One over the sums of words.
     alpha : (K8,)
     n_topics : int
     fresh : bool
@@ -136,7 +173,7 @@ def infer_documents(
     logs : (n, K8)
         Becomes E[log theta].
     """
-    inputs = data, indices, indptr, words, offsets, alpha, n_topics, fresh, max_steps, tol
+    inputs = data, indices, indptr, words, offsets, evens, alpha, n_topics, fresh, max_steps, tol
     outputs = gamma, theta, ratios, bounds, logs
     _infer_documents(*inputs, outputs, _workspace(np.diff(indptr).max(initial=0), gamma.shape[1]))
     if len(bounds) > 0:

@@ -61,20 +61,29 @@ def add_words(indices, indptr, weights, theta, ratios, first_word, statistics):
 
 
 @jit
-def finish_words(words, expected_log, statistics):
-    """Multiply the statistics of a range of words by their rows of words; return their product with E[log beta]."""
+def finish_words(counts, offsets, words):
+    """words <- counts * words, the statistics of a range of words; return their product with E[log beta].
+
+    Shapes: counts and words (v, K8), offsets (v,).
+    """
+    wide_vectors()
+    columns = words.shape[1]
+    logs = np.empty((1, columns))
     energy = splat(0.0)
-    for w in range(statistics.shape[0]):
-        for k in range(0, statistics.shape[1], LANES):
-            s = times(load(statistics, w, k), load(words, w, k))
-            store(statistics, w, k, s)
-            energy = fma(s, load(expected_log, w, k), energy)
+    for w in range(words.shape[0]):
+        for k in range(columns):
+            # Zeros of the padding have a logarithm that is finite here.
+            logs[0, k] = log_normal(words[w, k]) + offsets[w]
+        for k in range(0, columns, LANES):
+            s = times(load(counts, w, k), load(words, w, k))
+            store(words, w, k, s)
+            energy = fma(s, load(logs, 0, k), energy)
     return total(energy)
 
 
 @jit
-def expect_words(concentration, digammas, words, offsets, expected_log):
-    """Set up a range of words for documents: E[log beta], and its exponential relative to the word's largest.
+def expect_words(concentration, digammas, words, offsets, evens, log_sums):
+    """Set up a range of words for documents: exp(E[log beta]) relative to the word's largest.
 
     Parameters
     ----------
@@ -83,7 +92,10 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
         digamma of the topics' sums of concentrations.
     words, offsets : (v, K8), (v,)
         As documents read them.
-    expected_log : (v, K8)
+    evens : (v,)
+        One over the sums of the rows of words: a word's ratio under equal topics.
+    log_sums : (v,)
+        Sums of E[log beta] over topics.
 
     Returns
     -------
@@ -93,6 +105,7 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
     wide_vectors()
     n_words, n_topics = concentration.shape
     columns = words.shape[1]
+    logs = np.empty((1, columns))
     zero, one = splat(0.0), splat(1.0)
     value = zero
     for w in range(n_words):
@@ -101,34 +114,55 @@ def expect_words(concentration, digammas, words, offsets, expected_log):
             words[w, k] = concentration[w, k] if k < n_topics else 1.0
         for k in range(columns):
             y, product, q = gamma_parts(words[w, k])
-            expected_log[w, k] = log_normal(y) + digamma_tail(y) - q
+            logs[0, k] = log_normal(y) + digamma_tail(y) - q
             words[w, k] = log_gamma_tail(y) - log_normal(product)
         for k in range(columns):
-            expected_log[w, k] = expected_log[w, k] - digammas[k] if k < n_topics else -np.inf
-        largest = load(expected_log, w, 0)
+            logs[0, k] = logs[0, k] - digammas[k] if k < n_topics else -np.inf
+        largest = load(logs, 0, 0)
         for k in range(0, columns, LANES):
-            largest = maximum(largest, load(expected_log, w, k))
+            largest = maximum(largest, load(logs, 0, k))
             value = fma(one, load(words, w, k), value)
         offsets[w] = highest(largest)
         for k in range(0, columns, LANES):
-            store(words, w, k, exp_nonpositive(minus(load(expected_log, w, k), splat(offsets[w]))))
+            store(words, w, k, exp_nonpositive(minus(load(logs, 0, k), splat(offsets[w]))))
         for k in range(n_topics, columns):
             words[w, k] = 0.0
-            expected_log[w, k] = 0.0
+            logs[0, k] = 0.0
+        whole, log_sum = zero, zero
+        for k in range(0, columns, LANES):
+            whole = fma(one, load(words, w, k), whole)
+            log_sum = fma(one, load(logs, 0, k), log_sum)
+        evens[w] = 1.0 / total(whole)
+        log_sums[w] = total(log_sum)
     return total(value)
 
 
 @jit
-def expected_gain(expected_log, prior, statistics, factor, concentration):
+def expected_gain(concentration, digammas, prior, statistics, factor):
     """Sum over a range of words of E[log beta] times prior + factor * statistics - concentration.
 
-    Shapes: expected_log and statistics (v, K8), prior and concentration (v, K).
+    Shapes: statistics (v, K8), digammas (K,), all else (v, K). E[log beta] is made again: a table of it is as large as
+    that of the topics.
     """
-    gain = 0.0
-    for w in range(concentration.shape[0]):
-        for k in range(concentration.shape[1]):
-            gain += expected_log[w, k] * (prior[w, k] + factor * statistics[w, k] - concentration[w, k])
-    return gain
+    wide_vectors()
+    n_words, n_topics = concentration.shape
+    columns = statistics.shape[1]
+    own, pending = np.ones((1, columns)), np.zeros((1, columns))
+    gain = splat(0.0)
+    for w in range(n_words):
+        for k in range(n_topics):
+            own[0, k] = concentration[w, k]
+            pending[0, k] = prior[w, k] + factor * statistics[w, k] - own[0, k]
+        for k in range(columns):
+            y, _, q = gamma_parts(own[0, k])
+            own[0, k] = log_normal(y) + digamma_tail(y) - q
+        for k in range(n_topics):
+            own[0, k] -= digammas[k]
+        for k in range(0, columns, LANES):
+            gain = fma(load(own, 0, k), load(pending, 0, k), gain)
+        for k in range(n_topics, columns):
+            own[0, k] = 1.0
+    return total(gain)
 
 
 @jit
@@ -140,21 +174,14 @@ def add_prior(prior, statistics, concentration):
 
 
 @jit
-def blend_words(earlier, prior, statistics, factor, rate, concentration):
-    """concentration <- (1 - rate) * earlier + rate * (prior + factor * statistics).
+def blend_words(earlier, prior, statistics, factor, rate, least, concentration):
+    """concentration <- (1 - rate) * earlier + rate * (prior + factor * statistics), where rate is at most one.
 
-    Shapes: statistics (v, K8), all else (v, K).
+    A leap, beyond one, goes no further than prior + least * factor * statistics. Shapes: statistics (v, K8), all else
+    (v, K).
     """
     for w in range(concentration.shape[0]):
         for k in range(concentration.shape[1]):
-            new = prior[w, k] + factor * statistics[w, k]
-            concentration[w, k] = (1.0 - rate) * earlier[w, k] + rate * new
-
-
-@jit
-def leap_words(target, rate, least, start):
-    """start <- rate * target + (1 - rate) * start, but no less than a share of the target; both (v, K8)."""
-    for w in range(target.shape[0]):
-        for k in range(target.shape[1]):
-            beyond = rate * target[w, k] + (1.0 - rate) * start[w, k]
-            start[w, k] = max(beyond, least * target[w, k])
+            count = factor * statistics[w, k]
+            new = (1.0 - rate) * earlier[w, k] + rate * (prior[w, k] + count)
+            concentration[w, k] = new if rate <= 1.0 else max(new, prior[w, k] + least * count)

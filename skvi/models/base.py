@@ -27,6 +27,9 @@ class ConjugateModel:
     #: how far a sweep may leap, as a multiple of the plain step
     largest_rate = float("inf")
 
+    #: whether leaps are tried before rows are visited, so that nothing is kept to undo them; for large statistics
+    checks_leaps = False
+
     def total(self, summaries, n_jobs=1):
         """Sum summaries in order; models with large statistics sum along the statistics' own axis instead."""
         return total(summaries)
@@ -44,7 +47,7 @@ class ConjugateModel:
         raise NotImplementedError
 
     def messages(self, posterior, prior, n_jobs=1):
-        """What the rows need to know of q, and of their own prior: computed once for all blocks."""
+        """What the rows need to know of q, and of their own prior: computed once for all blocks of a local step."""
         raise NotImplementedError
 
     def local_step(self, block, messages, state):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,26 @@ class Documents:
         part = slice(self.indptr[0], self.indptr[-1])
         return self.data[part], self.indices[part]
 
+    def _matrix(self, values):
+        """Numbers for the stored counts of these documents, as a sparse matrix that copies nothing."""
+        indptr = self.indptr - self.indptr[0]
+        return sp.csr_array((values, self.values()[1], indptr), shape=(self.n_rows, self.n_words))
+
     def lengths(self):
         """Sum of counts of each document."""
-        return self.row_sums(self.values()[0])
+        return self.products(np.ones(self.n_words))
+
+    def products(self, vector):
+        """Product of each document's counts and a number for each word."""
+        return self._matrix(self.values()[0]) @ vector
 
     def row_sums(self, values):
         """Sum of one number for each stored count over each document."""
-        rows = np.repeat(np.arange(self.n_rows), np.diff(self.indptr))
-        return np.bincount(rows, weights=values, minlength=self.n_rows)
+        return self._matrix(values) @ np.ones(self.n_words)
 
     def word_counts(self):
         """Weighted counts of each word, shape (n_words,)."""
-        counts, words = self.values()
-        weights = np.repeat(self.weights, np.diff(self.indptr))
-        return np.bincount(words, weights=weights * counts, minlength=self.n_words)
+        return self._matrix(self.values()[0]).T @ self.weights
 
     def row(self, i):
         """Words and counts of one document."""

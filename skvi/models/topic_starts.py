@@ -16,8 +16,7 @@ _OWN_SHARE = 0.1
 def distinct_documents(documents):
     """Positions of documents that are not empty and differ, in a canonical order, and their weights."""
     direction = np.random.default_rng(_DIRECTION_SEED).standard_normal(documents.n_words)
-    counts, words = documents.values()
-    keys = documents.row_sums(direction[words] * counts)
+    keys = documents.products(direction)
     used = np.flatnonzero((documents.weights > 0.0) & (documents.lengths() > 0.0))
     order = used[np.argsort(keys[used], kind="stable")]
     if not len(order):

@@ -19,7 +19,7 @@ from skvi.families import Dirichlet, Joint
 from skvi.kernels.blocks import padded
 from skvi.kernels.document_steps import PADDING
 from skvi.kernels.documents import infer_documents
-from skvi.kernels.simd import LANES
+from skvi.kernels.simd import LANES, aligned
 from skvi.kernels.topics import (
     add_prior,
     add_words,
@@ -27,28 +27,37 @@ from skvi.kernels.topics import (
     expect_words,
     expected_gain,
     finish_words,
-    leap_words,
 )
 from skvi.models.base import ConjugateModel, falling
 from skvi.models.concentrations import fitted_concentration
 from skvi.models.word_statistics import WordStatistics
 
-# Operations per topic for a word that a document visits, and for a digamma and what belongs to it.
+# Operations per topic for a word that a document visits, and for a digamma and what belongs to it; and for what
+# else is done to tables of words.
 _VISIT_COST = 4.0
 _DIGAMMA_COST = 60.0
-_GAIN_COST = 5.0
+_TABLE_COST = 30.0
 # Leaps beyond the summary leave each count at least this share of itself.
 _LEAST_SHARE = 0.5
 
 
 class Messages(NamedTuple):
-    """What documents hear of topics and of their own prior, and what a total needs besides."""
+    """What documents hear of topics and of their own prior. A total makes the words into its statistics."""
 
     words: np.ndarray  # (V, K8)
     offsets: np.ndarray  # (V,)
-    expected_log: np.ndarray  # (V, K8)
+    evens: np.ndarray  # (V,)
     alpha: np.ndarray  # (K8,)
     log_normalizer: float  # of the documents' prior
+
+
+class _Heard(NamedTuple):
+    """What topics say, word by word."""
+
+    words: np.ndarray  # (V, K8)
+    offsets: np.ndarray  # (V,)
+    evens: np.ndarray  # (V,)
+    log_sums: np.ndarray  # (V,), sums of E[log beta] over topics
 
 
 class _Factors(NamedTuple):
@@ -98,6 +107,8 @@ class TopicModel(ConjugateModel):
     learn : dict
         How to learn the concentrations of "documents" and of "topics": "auto" for equal ones or
         "auto-asymmetric"; those that are not named stay as they are.
+    n_jobs : int
+        Number of threads of global steps; it changes no bit.
     """
 
     iterative = True
@@ -105,8 +116,10 @@ class TopicModel(ConjugateModel):
     settling_sweeps = 5
     #: leaps no further than this: topics compete, and beyond twice a step they swing
     largest_rate = 1.8
+    #: nothing is kept to undo a leap: tables are large
+    checks_leaps = True
 
-    def __init__(self, n_topics, n_words, *, fresh_visits, fresh_steps, warm_steps, final_steps, tol, learn):
+    def __init__(self, n_topics, n_words, *, fresh_visits, fresh_steps, warm_steps, final_steps, tol, learn, n_jobs=1):
         self.n_topics = n_topics
         self.n_words = n_words
         self.columns = padded(n_topics, LANES)
@@ -116,10 +129,13 @@ class TopicModel(ConjugateModel):
         self.final_steps = final_steps
         self.tol = tol
         self.learn = learn
+        self.n_jobs = n_jobs
 
     def blocks(self, data):
-        # Each task looks through all documents for its words: few tasks.
-        word_ranges = cut_by_cost(data.occurrences(), 0.4 * self._visit_cost(data))
+        # A task has its part of the words and of where they occur. It looks through all documents for them: few tasks.
+        occurrences = data.occurrences()
+        rows = np.linspace(0.0, max(occurrences[-1], 1), len(occurrences))
+        word_ranges = cut_by_cost(occurrences + rows, 0.4 * self._visit_cost(data))
         return self.blocks_to_infer(data, word_ranges)
 
     def blocks_to_infer(self, data, word_ranges=()):
@@ -130,27 +146,40 @@ class TopicModel(ConjugateModel):
         return _VISIT_COST * self.columns * data.n_counts
 
     def messages(self, posterior, prior, n_jobs=1):
-        own = self._padded(prior.documents.concentration), prior.documents.log_normalizer()
-        return Messages(*self._words(posterior.topics, n_jobs), *own)
+        """What a local step hears of topics: for itself alone, since a total writes over it."""
+        heard = self._heard(posterior.topics, n_jobs)
+        del vars(posterior.topics)["heard"]
+        return self._messages(heard, prior)
 
-    def _words(self, topics, n_jobs):
-        """What documents hear of topics alone; the topics keep it, as they do whatever is computed from them."""
+    def lasting_messages(self, posterior, prior, n_jobs=1):
+        """The same for documents that are looked at by themselves; the topics keep it."""
+        kept = vars(posterior.topics)
+        if "read" not in kept:
+            kept["read"] = self._hear(posterior.topics, n_jobs)
+        return self._messages(kept["read"], prior)
+
+    def _messages(self, heard, prior):
+        documents = prior.documents
+        return Messages(*heard[:3], self._padded(documents.concentration), documents.log_normalizer())
+
+    def _heard(self, topics, n_jobs):
+        """What topics say, made once: who needs something of it before the next local step leaves it for that."""
         kept = vars(topics)
-        if "words" not in kept:
-            kept["words"] = self._expected_words(topics, n_jobs)
-        return kept["words"]
+        if "heard" not in kept:
+            kept["heard"] = self._hear(topics, n_jobs)
+        return kept["heard"]
 
-    def _expected_words(self, topics, n_jobs):
+    def _hear(self, topics, n_jobs):
         concentration = _words_first(topics.concentration)
         digammas = psi(topics.mass)
-        words, expected_log = np.empty((2, self.n_words, self.columns))
-        offsets = np.empty(self.n_words)
+        words = aligned(self.n_words, self.columns)
+        heard = _Heard(words, *np.empty((3, self.n_words)))
         tasks = [
-            lambda v=slice(*edges): expect_words(concentration[v], digammas, words[v], offsets[v], expected_log[v])
+            lambda v=slice(*edges): expect_words(concentration[v], digammas, *[array[v] for array in heard])
             for edges in cut(self.n_words, _DIGAMMA_COST * self.columns, 0.0)
         ]
-        topics.remember(expected_log[:, : self.n_topics].T, sum(_threads.run(tasks, n_jobs)))
-        return words, offsets, expected_log
+        topics.remember(sum(_threads.run(tasks, n_jobs)))
+        return heard
 
     def _padded(self, concentration):
         alpha = np.full(self.columns, PADDING)
@@ -161,18 +190,20 @@ class TopicModel(ConjugateModel):
         """Posteriors of a block's documents: from equal topics to their end, or some steps from gamma."""
         n = block.n_rows
         inferred = _Inferred(
-            np.empty((n, self.columns)) if gamma is None else gamma.copy(),
-            np.empty((n, self.columns)),
+            aligned(n, self.columns),
+            aligned(n, self.columns),
             np.empty(block.n_counts),
             np.empty(n),
-            np.empty((n, self.columns)),
+            aligned(n, self.columns),
         )
+        if gamma is not None:
+            inferred.gamma[:] = gamma
         self._infer(block, messages, gamma is None, self.final_steps if steps is None else steps, inferred)
         return inferred
 
     def concentrations(self, block, messages):
         """Concentrations of the posteriors of a block's documents, and nothing else: from equal topics to their end."""
-        gamma, nothing = np.empty((block.n_rows, self.columns)), np.empty((0, self.columns))
+        gamma, nothing = aligned(block.n_rows, self.columns), np.empty((0, self.columns))
         outputs = _Inferred(gamma, nothing, nothing[:, 0], nothing[:, 0], nothing)
         self._infer(block, messages, True, self.final_steps, outputs)
         return gamma[:, : self.n_topics]
@@ -188,6 +219,7 @@ class TopicModel(ConjugateModel):
             block.indptr,
             messages.words,
             messages.offsets,
+            messages.evens,
             messages.alpha,
             self.n_topics,
             fresh,
@@ -229,12 +261,11 @@ class TopicModel(ConjugateModel):
             return super().total(summaries)
         factors = [summary.statistics["topics"] for summary in summaries]
         messages = factors[0].messages
-        values = np.zeros((self.n_words, self.columns))
         ranges = factors[0].block.word_ranges
-        tasks = [lambda v=edges: _sum_words(factors, messages, values, *v) for edges in ranges]
+        tasks = [lambda v=edges: _sum_words(factors, messages, *v) for edges in ranges]
         energy = sum(_threads.run(tasks, n_jobs))
         statistics = {
-            "topics": WordStatistics(values, self.n_topics, self.n_words),
+            "topics": WordStatistics(messages.words, self.n_topics, self.n_words),
             "documents": reduce(add, [summary.statistics["documents"] for summary in summaries]),
         }
         value = sum(summary.entropy for summary in summaries)
@@ -246,33 +277,39 @@ class TopicModel(ConjugateModel):
 
     def global_step(self, prior, summary, posterior=None):
         counts = summary.statistics["topics"].dense().values
-        concentration = np.empty((self.n_words, self.n_topics))
-        add_prior(prior.topics.concentration.T, counts, concentration)
-        return Joint(topics=Dirichlet(concentration.T))
+        before = prior.topics.concentration.T
+        return self._made_of(lambda v, own: add_prior(before[v], counts[v], own))
 
     def step_towards(self, posterior, prior, summary, rate):
-        counts = summary.statistics["topics"].scaled()
-        concentration = np.empty((self.n_words, self.n_topics))
-        before = _words_first(posterior.topics.concentration), prior.topics.concentration.T
-        blend_words(*before, *counts, rate, concentration)
+        """Blend concentrations; leaps beyond leave each count at least a share of itself."""
+        counts, factor = summary.statistics["topics"].scaled()
+        earlier, before = _words_first(posterior.topics.concentration), prior.topics.concentration.T
+        return self._made_of(
+            lambda v, own: blend_words(earlier[v], before[v], counts[v], factor, rate, _LEAST_SHARE, own)
+        )
+
+    def _made_of(self, fill):
+        """The posterior whose concentrations, in rows of one word each, a function fills range by range."""
+        # As large as tables with padding: what one leaves free then has room for another.
+        n = self.n_words * self.n_topics
+        concentration = aligned(self.n_words, self.columns).ravel()[:n].reshape(self.n_words, self.n_topics)
+        tasks = [lambda v=slice(*edges): fill(v, concentration[v]) for edges in self._table_ranges()]
+        _threads.run(tasks, self.n_jobs)
         return Joint(topics=Dirichlet(concentration.T))
 
-    def beyond(self, summary, base, rate):
-        """The summary leapt beyond, with no count below a share of what it was."""
-        target, start = (part.statistics["topics"].dense() for part in (summary, base))
-        leap_words(target.values, rate, _LEAST_SHARE, start.values)
-        statistics = {**summary.statistics, "topics": start}
-        return Summary(statistics, summary.entropy, summary.weight)
+    def _table_ranges(self):
+        return cut(self.n_words, _TABLE_COST * self.n_topics, 0.0)
 
     def bound(self, prior, summary, posterior, n_jobs=1):
         """Evidence lower bound (nats): as `evidence_bound`, with the sum over words shared among threads."""
         p, q = prior.topics, posterior.topics
         counts, factor = summary.statistics["topics"].scaled()
-        _, _, expected_log = self._words(q, n_jobs)
-        before, after = p.concentration.T, _words_first(q.concentration)
+        if not q.remembers:
+            self._heard(q, n_jobs)
+        before, after, digammas = p.concentration.T, _words_first(q.concentration), psi(q.mass)
         tasks = [
-            lambda v=slice(*edges): expected_gain(expected_log[v], before[v], counts[v], factor, after[v])
-            for edges in cut(self.n_words, _GAIN_COST * self.n_topics, 0.0)
+            lambda v=slice(*edges): expected_gain(after[v], digammas, before[v], counts[v], factor)
+            for edges in self._table_ranges()
         ]
         gain = sum(_threads.run(tasks, n_jobs)) + q.log_normalizer() - p.log_normalizer()
         documents = prior.documents
@@ -295,8 +332,7 @@ class TopicModel(ConjugateModel):
         """Sums of expected logarithms that the concentrations of a factor of the prior are learned from."""
         if name == "documents":
             return summary.statistics["documents"], summary.weight
-        self._words(posterior.topics, n_jobs=1)
-        return posterior.topics.expected_log.sum(axis=0), float(self.n_topics)
+        return self._heard(posterior.topics, self.n_jobs).log_sums, float(self.n_topics)
 
     def order_by_mass(self, summary):
         return falling(summary.statistics["topics"].dense().values[:, : self.n_topics].sum(axis=0))
@@ -338,9 +374,10 @@ def _better(block, first, second):
     return _Inferred(*[np.where(masks.get(name, rows[:, None]), a, b) for name, a, b in pairs])
 
 
-def _sum_words(factors, messages, values, start, stop):
-    """Sum the factors over a range of words, in place; return the sum of products with E[log beta]."""
-    own = values[start:stop]
+def _sum_words(factors, messages, start, stop):
+    """Sum the factors over a range of words, in place of its words; return the sum of products with E[log beta]."""
+    counts = aligned(stop - start, messages.words.shape[1])
+    counts[:] = 0.0
     for block, theta, ratios, _ in factors:
-        add_words(block.indices, block.indptr, block.weights, theta, ratios, start, own)
-    return finish_words(messages.words[start:stop], messages.expected_log[start:stop], own)
+        add_words(block.indices, block.indptr, block.weights, theta, ratios, start, counts)
+    return finish_words(counts, messages.offsets[start:stop], messages.words[start:stop])

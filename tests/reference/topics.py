@@ -14,32 +14,34 @@ def add_words(indices, indptr, weights, theta, ratios, first_word, statistics):
                 statistics[w] += weights[d] * ratios[j - indptr[0]] * theta[d]
 
 
-def finish_words(words, expected_log, statistics):
-    statistics *= words
-    return float((statistics * expected_log).sum())
+def finish_words(counts, offsets, words):
+    logs = np.log(np.where(words > 0.0, words, 1.0)) + offsets[:, None]
+    words *= counts
+    return float((words * logs).sum())
 
 
-def expect_words(concentration, digammas, words, offsets, expected_log):
+def expect_words(concentration, digammas, words, offsets, evens, log_sums):
     k = concentration.shape[1]
-    words[:], expected_log[:] = 0.0, 0.0
-    expected_log[:, :k] = psi(concentration) - digammas
-    offsets[:] = expected_log[:, :k].max(axis=1)
-    words[:, :k] = exp_nonpositive(expected_log[:, :k] - offsets[:, None])
+    words[:] = 0.0
+    expected_log = psi(concentration) - digammas
+    offsets[:] = expected_log.max(axis=1)
+    words[:, :k] = exp_nonpositive(expected_log - offsets[:, None])
+    evens[:] = 1.0 / words.sum(axis=1)
+    log_sums[:] = expected_log.sum(axis=1)
     return float(gammaln(concentration).sum())
 
 
-def expected_gain(expected_log, prior, statistics, factor, concentration):
+def expected_gain(concentration, digammas, prior, statistics, factor):
     k = concentration.shape[1]
-    return float((expected_log[:, :k] * (prior + factor * statistics[:, :k] - concentration)).sum())
+    return float(((psi(concentration) - digammas) * (prior + factor * statistics[:, :k] - concentration)).sum())
 
 
 def add_prior(prior, statistics, concentration):
     concentration[:] = prior + statistics[:, : prior.shape[1]]
 
 
-def blend_words(earlier, prior, statistics, factor, rate, concentration):
-    concentration[:] = (1.0 - rate) * earlier + rate * (prior + factor * statistics[:, : prior.shape[1]])
-
-
-def leap_words(target, rate, least, start):
-    start[:] = np.maximum(rate * target + (1.0 - rate) * start, least * target)
+def blend_words(earlier, prior, statistics, factor, rate, least, concentration):
+    counts = factor * statistics[:, : prior.shape[1]]
+    concentration[:] = (1.0 - rate) * earlier + rate * (prior + counts)
+    if rate > 1.0:
+        concentration[:] = np.maximum(concentration, prior + least * counts)
