@@ -147,7 +147,7 @@ def _explain(comparison, labels, n_coordinates, unchained):
             f"{label} (gradient {comparison.said[draw, column]:.6g}, differences {found[draw, column]:.6g})"
         )
     where = f"at {len(labels)} of {n_coordinates} coordinates: {', '.join(examples)}"
-    where += ", ..." if len(labels) > _SHOWN else ""
+    where += f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
     if not comparison.off(-comparison.said).any():
         return f"has the wrong sign {where}. Log densities are maximised: give their gradient, not that of a loss"
     if not comparison.off(unchained).any():

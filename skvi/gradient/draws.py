@@ -63,11 +63,12 @@ def loop_each(function, vectors, arguments=(), n_jobs=None):
     """
     vectors = np.ascontiguousarray(vectors, dtype=np.float64)
     try:
-        first, seconds = _timed(function, vectors[0], *arguments)
-        out = np.empty((len(vectors), *first.shape))
-        out[0] = first
-        loop = _loop(function, first.ndim)
-        _spread(lambda start, stop: loop(vectors, arguments, start, stop, out), len(vectors), seconds, n_jobs)
+        with _threads.single_threaded_blas():
+            first, seconds = _timed(function, vectors[0], *arguments)
+            out = np.empty((len(vectors), *first.shape))
+            out[0] = first
+            loop = _loop(function, first.ndim)
+            _spread(lambda start, stop: loop(vectors, arguments, start, stop, out), len(vectors), seconds, n_jobs)
     except CompileError as error:
         raise TypeError(_uncompiled(function, vectors, arguments, error)) from error
     return out
@@ -93,13 +94,14 @@ def call_each(function, vectors, n_jobs=1):
 
     Threads help where the function releases the GIL.
     """
-    first, seconds = _timed(function, vectors[0])
-    out = np.empty((len(vectors), *first.shape))
-    out[0] = first
 
     def work(start, stop):
         for t in range(start, stop):
             out[t] = function(vectors[t])
 
-    _spread(work, len(vectors), seconds, n_jobs)
+    with _threads.single_threaded_blas():
+        first, seconds = _timed(function, vectors[0])
+        out = np.empty((len(vectors), *first.shape))
+        out[0] = first
+        _spread(work, len(vectors), seconds, n_jobs)
     return out
