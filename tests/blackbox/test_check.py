@@ -5,7 +5,18 @@ import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skvi.blackbox import Parameter, check_model, from_density
+from skvi.blackbox import (
+    GaussianLocationScale,
+    HierarchicalIntercepts,
+    LinearModel,
+    LogisticModel,
+    NeuralNetworkClassificationModel,
+    NeuralNetworkRegressionModel,
+    Parameter,
+    PoissonModel,
+    check_model,
+    from_density,
+)
 from skvi.blackbox._check import check_quickly
 from skvi.gradient.parameters import Layout
 from tests.blackbox.models import JittedLinear, JittedLogistic, Linear, Shares, Softmax, linear_data
@@ -63,6 +74,24 @@ def test_sound_models_pass_quickly_and_unchanged():
     check_quickly(JittedLinear(), Layout(Linear().parameters(X)), X, Y)
     np.testing.assert_array_equal(X, before[0])
     np.testing.assert_array_equal(Y, before[1])
+
+
+GROUPED = np.column_stack([np.arange(len(X)) % 4, X])
+READY = {
+    "location and scale": (GaussianLocationScale(), X, None),
+    "linear": (LinearModel(weight_precision="learn"), X, Y),
+    "logistic": (LogisticModel(), sparse.csr_array(X), Y > 0),
+    "softmax": (LogisticModel(), X, LABELS),
+    "counts": (PoissonModel(), X, np.arange(len(X)) % 5),
+    "groups": (HierarchicalIntercepts(), GROUPED, Y),
+    "network": (NeuralNetworkRegressionModel(n_hidden=20), X, Y),
+    "network of classes": (NeuralNetworkClassificationModel(n_hidden=20), X, LABELS),
+}
+
+
+@pytest.mark.parametrize(("model", "rows", "targets"), READY.values(), ids=READY)
+def test_ready_models_pass(model, rows, targets):
+    check_model(model, rows, targets)
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix, sparse.csc_array])
