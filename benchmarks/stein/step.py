@@ -24,7 +24,7 @@ def step(options):
         ],
         [_row(options, *problem) for problem in _PROBLEMS],
         [
-            "numpy: arrays of all pairs and products of matrices, one BLAS thread or all, the faster in a trial",
+            "numpy: arrays of all pairs, products of matrices; one BLAS thread or all, whichever a trial found faster",
             "goal: for two cores; of goal: our time in units of it",
             "largest difference: between the two directions, relative to the largest entry",
         ],

@@ -70,7 +70,7 @@ def _meetings(n, n_pairs):
         n_shifts = -(-n_pairs // (blocks * pairs.BLOCK**2))
         everything = n_shifts > most_shifts
     if everything:
-        first, second = np.triu_indices(blocks)
+        first, second = map(np.ascontiguousarray, np.triu_indices(blocks))
     else:
         # Block b meets blocks b + shift, the shifts spread evenly over half the circle.
         shifts = 1 + (2 * np.arange(n_shifts) + 1) * most_shifts // (2 * n_shifts)
