@@ -141,7 +141,8 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
 
     Examples
     --------
-    >>>     >>> from skvi import SVGDSampler
+    >>> import numpy as np
+    >>> from skvi import SVGDSampler
     >>> X = np.random.default_rng(0).normal(5.0, 2.0, size=(200, 1))
     >>> sampler = SVGDSampler(random_state=0).fit(X)
     >>> sampler.parameter_names_
