@@ -13,7 +13,7 @@ from skvi.kernels import pairs
 MEDIAN_PAIRS = 2**18
 
 # Coordinates of pairs that make a task worth handing to a thread.
-_TASK_COST = 2e6
+_TASK_COST = 4e6
 _MOST_TASKS = 16
 # What a pair costs beside its coordinates, in coordinates.
 _PAIR_COST = 4

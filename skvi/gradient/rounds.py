@@ -16,7 +16,7 @@ _MOST_GROUPS = 64
 
 
 def n_groups(n_blocks, cost):
-    """Number of groups, a power of two.
+    """Number of groups: a power of two, but not two.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ def n_groups(n_blocks, cost):
     groups = 1
     while 2 * groups <= min(n_blocks, _MOST_GROUPS) and 2 * cost >= _LEAST_COST * (2 * groups) ** 2:
         groups *= 2
-    return groups
+    # Two groups meet once: there is nothing to share.
+    return groups if groups > 2 else 1
 
 
 @functools.lru_cache(maxsize=64)
