@@ -24,7 +24,6 @@ _LINE = 64
 _lock = threading.Lock()
 _pool = None
 _local = threading.local()
-_generators = []
 
 
 def _forget_after_fork():
@@ -112,20 +111,6 @@ def scratch(name, shape, dtype=np.float64):
     if array is None or array.shape != shape or array.dtype != dtype:
         array = arrays[name] = _aligned(shape, dtype)
     return array
-
-
-@contextmanager
-def random_state(seed):
-    """Lend a RandomState of that seed: making a new one takes longer than a sweep over small data."""
-    try:
-        generator = _generators.pop()
-    except IndexError:
-        generator = np.random.RandomState()
-    try:
-        generator.seed(seed)
-        yield generator
-    finally:
-        _generators.append(generator)
 
 
 class _BlasGuard:

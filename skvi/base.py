@@ -2,7 +2,7 @@
 
 import functools
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 
 import numpy as np
@@ -25,6 +25,7 @@ _PLAIN = {bool, int, float, str, type(None)}
 _MOST_VALID = 10000
 #: parameters of estimators that were found valid
 _valid = set()
+_generators = []
 _BATCH_ROWS = 1024
 _MEMOIZED_BATCHES = 20
 _DOC_TEMPLATE = "https://skvi.readthedocs.io/en/stable/{estimator_module}.html#{estimator_name}"
@@ -56,7 +57,7 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
     def _random_state(self):
         """Context of the generator that `random_state` asks for."""
         if isinstance(self.random_state, Integral):
-            return _threads.random_state(self.random_state)
+            return lent_random_state(self.random_state)
         return nullcontext(check_random_state(self.random_state))
 
     def _validate_rows(self, X, *, reset):
@@ -70,6 +71,20 @@ class VariationalEstimator(CallbackSupportMixin, BaseEstimator):
         if sample_weight is None:
             return np.ones(X.shape[0])
         return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+@contextmanager
+def lent_random_state(seed):
+    """Lend a RandomState of that seed: making a new one takes longer than a sweep over small data."""
+    try:
+        generator = _generators.pop()
+    except IndexError:
+        generator = np.random.RandomState()
+    try:
+        generator.seed(seed)
+        yield generator
+    finally:
+        _generators.append(generator)
 
 
 def check_magnitude(name, values):

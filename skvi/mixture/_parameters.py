@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from skvi import _threads
-from skvi.base import check_same_n_components
+from skvi.base import check_same_n_components, lent_random_state
 from skvi.families import Joint
 from skvi.models.gaussian import COMPONENTS
 from skvi.models.priors import default_covariance
@@ -172,7 +172,7 @@ def make_starts(estimator, rows, description, random_state):
     tries = [{"n_tries": 1 if number else _FIRST_TRIES} if init == "kmeans" else {} for number in range(len(seeds))]
 
     def start(seed, tried):
-        with _threads.random_state(seed) as rng:
+        with lent_random_state(seed) as rng:
             return NearestCenter(find(k, rng, **tried))
 
     tasks = [lambda s=seed, t=tried: start(s, t) for seed, tried in zip(seeds, tries, strict=True)]
