@@ -253,6 +253,6 @@ def _aligned(values, n_axes):
 
 def _divergence(q, precision, log_precision, mean):
     """E[KL] in nats of coefficients from independent normals, over what is known of their precisions."""
-    terms = precision * (q.mean - mean) ** 2 - log_precision
+    terms = precision * (q.mean - mean) ** 2 - q.free * log_precision
     squares = np.broadcast_to(terms, q.mean.shape).sum() + q.trace_with(precision)
-    return float(0.5 * (squares - q.mean.size + np.sum(q.log_det)))
+    return float(0.5 * (squares - q.free * q.mean.size + np.sum(q.log_det)))

@@ -15,6 +15,9 @@ class Normal(Family):
     precision : ndarray of shape (..., D, D), symmetric positive definite
     """
 
+    #: share of the variables that are free, where sums of them are known
+    free = 1.0
+
     def __init__(self, mean, precision):
         self.mean = mean
         self.precision = precision

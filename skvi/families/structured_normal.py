@@ -22,6 +22,9 @@ class DiagonalNormal(IndependentNormal):
     mean, precision : ndarray of shape (D,)
     """
 
+    #: share of the coefficients that are free
+    free = Normal.free
+
     def from_natural(self, natural, origin=None):
         return DiagonalNormal(natural[0] / natural[1], natural[1])
 

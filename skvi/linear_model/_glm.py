@@ -29,6 +29,9 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
     `_partial_fit_rows`.
     """
 
+    #: linear predictors of a row
+    _n_sets = 1
+
     _parameter_constraints = {
         **ConjugateEstimator._parameter_constraints,
         "learning_method": [StrOptions({"batch", "online"})],
@@ -63,7 +66,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
             center = self._center(columns)
             if self.warm_start and hasattr(self, "posterior_") and _continues(form, self.posterior_, starts[0]):
                 starts[0] = moved_to(self.posterior_, center - self.X_offset_)
-            model = GeneralizedLinear(self._likelihood(), center, groups, form=form)
+            model = GeneralizedLinear(self._likelihood(), center, groups, self._n_sets, form)
             schedule = self._make_schedule(model, prior, rows, random_state, reorder=False)
             return self._keep(schedule, self._run(schedule, starts, X, sort=False))
 
@@ -81,7 +84,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
             else:
                 self._check_form(form)
                 center, prior, starts = self.X_offset_, self.prior_, [self.posterior_]
-            model = GeneralizedLinear(self._likelihood(), center, groups, form=form)
+            model = GeneralizedLinear(self._likelihood(), center, groups, self._n_sets, form)
             return self._stream(model, prior, rows, starts, X, first)
 
     def _form(self, rows, whole):
@@ -155,6 +158,10 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
         rows = Observations(X, np.zeros(X.shape[0]), np.ones(X.shape[0]), offset)
         return self._over_rows(rows, lambda rows, mean, var: np.stack([mean, var]))
 
+    def _eta_moments(self, X):
+        """The same of what `predict_eta` is about."""
+        return self._predictor_moments(X)
+
     def predict_eta(self, X, return_std=False):
         """Return the posterior mean of each row's linear predictor, and its standard deviation if asked for.
 
@@ -170,7 +177,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
             With `return_std`.
         """
         check_is_fitted(self)
-        mean, var = self._predictor_moments(self._validate_rows(X, reset=False))
+        mean, var = self._eta_moments(self._validate_rows(X, reset=False))
         mean, std = (values[0] if len(values) == 1 else values.T for values in (mean, np.sqrt(var)))
         return (mean, std) if return_std else mean
 
@@ -181,7 +188,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
         return float(np.average(values, weights=rows.weights))
 
     def _intercept_at_zero(self, level):
-        mean, var = self._predictor_moments(np.zeros((1, len(self.X_offset_))))
+        mean, var = self._eta_moments(np.zeros((1, len(self.X_offset_))))
         mean, sd = (np.reshape(values, self.posterior_.intercept.mean.shape) for values in (mean, np.sqrt(var)))
         half = sd * ndtri(tail_probabilities(level)[1])
         row = {"mean": mean, "sd": sd, "lower": mean - half, "upper": mean + half}

@@ -67,7 +67,7 @@ def natural_precisions(columns, groups):
 def make_prior(estimator, columns, groups, linked):
     """Joint prior of the coefficients, the intercept at the mean of the rows, and the precisions if learned."""
     precisions = natural_precisions(columns, groups)
-    shape = (len(groups),)
+    shape = (*np.shape(linked), len(groups))
     precision, factors = known(estimator.weight_precision), {}
     if precision is None:
         scale = precisions if groups.any() else precisions[0]
@@ -89,7 +89,7 @@ def make_starts(estimator, prior, columns, groups, curvature, form, random_state
     precisions = natural_precisions(columns, groups)
     if estimator.lambda_init is not None:
         precisions = np.broadcast_to(initial_precisions(estimator.lambda_init, len(precisions)), precisions.shape)
-    curvature = columns.weight * max(curvature, _LEAST_CURVATURE)
+    curvature = columns.weight * np.maximum(curvature, _LEAST_CURVATURE)
     starts = []
     for _ in range(estimator.n_init):
         starts.append(_start(prior, columns, groups, curvature, form, precisions))
@@ -101,7 +101,7 @@ def _start(prior, columns, groups, curvature, form, precisions):
     mean = np.zeros(prior.weights.mean.shape)
     learned = "weight_precision" in prior
     own = precisions[groups] if learned else prior.weights.precision
-    diagonal = np.broadcast_to(own + curvature * columns.var, mean.shape)
+    diagonal = np.broadcast_to(own + np.multiply.outer(curvature, columns.var), mean.shape)
     weights = form.start(mean, diagonal)
     factors = {"weights": weights}
     if "intercept" in prior:
@@ -119,5 +119,5 @@ def moved_to(posterior, shift):
     if "intercept" not in posterior:
         return posterior
     b, weights = posterior.intercept, posterior.weights
-    moved = InterceptGivenWeights(b.mean + weights.mean @ shift, b.precision, b.slope + shift, weights)
+    moved = type(b)(b.mean + weights.mean @ shift, b.precision, b.slope + shift, weights)
     return Joint(**{**dict(posterior.items()), "intercept": moved})

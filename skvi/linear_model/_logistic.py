@@ -2,25 +2,21 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skvi.base import check_magnitude, restores_on_error
-from skvi.linear_model._glm import TABLE, GeneralizedLinearVI
+from skvi.base import restores_on_error
+from skvi.linear_model._classes import LIKELIHOODS, GeneralizedLinearClasses, check_classes
 from skvi.models.glm_predictive import logit_of_mean
-from skvi.models.likelihoods import BernoulliLogit, JaakkolaLogit
-from skvi.models.sites import Observations
-
-_LIKELIHOODS = {"exact": BernoulliLogit, "jaakkola": JaakkolaLogit}
+from skvi.models.softmax import log_odds
 
 
-class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
-    """Logistic regression of two classes with a full posterior over coefficients and intercept.
+class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearClasses):
+    """Logistic regression of two or more classes with a full posterior over coefficients and intercept.
 
     logit p(y = 1) = b + (x - mean of the rows)'w with w ~ Normal(0, 1 / lambda), Gamma priors of lambda, a normal one
-    of b, and the posterior q(w, b) q(lambda), q(w, b) a Gaussian with all correlations or with some.
+    of b, and the posterior q(w, b) q(lambda), q(w, b) a Gaussian with all correlations or with some. Of K > 2 classes
+    each has such a linear predictor eta_k with the same prior, and p(y = k) is proportional to exp(eta_k).
 
     Parameters
     ----------
@@ -38,17 +34,18 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         Precision of the coefficients, where it is known. LogisticRegression's is 1 / C.
     covariance : {"full", "diag", "low_rank"}, default="full"
         What of the covariance of the coefficients the posterior keeps: all of it, their variances, or variances and
-        `rank` directions (of the precision). The last two are for many columns, sparse ones too; no bound is higher
-        than that of "full".
+        `rank` directions (of the precision). The last two are for many columns, sparse ones too, and two classes; no
+        bound is higher than that of "full".
     rank : int, default=20
         Directions of "low_rank".
     fit_intercept : bool, default=True
         Whether there is an intercept. Without one, rows are taken about zero.
     intercept_scale : float, default=10.0
-        Standard deviation of the prior of b, around the logit of the weighted share of the second class.
+        Standard deviation of the prior of b, around the logit of the weighted share of the second class, or around
+        the logarithms of the shares of all.
     bound : {"exact", "jaakkola"}, default="exact"
         Expected log-likelihoods by quadrature, or their classic lower bound (Jaakkola & Jordan 2000), which is
-        always below: `elbo_` and `score` are then of that bound.
+        always below: `elbo_` and `score` are then of that bound. The latter is for two classes.
     class_weight : dict or "balanced", default=None
         Factors of the sample weights by class, as in scikit-learn. `elbo_` is then that of the rows so weighted.
     learning_method : {"batch", "online"}, default="batch"
@@ -80,16 +77,18 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
-        The classes; y = 1 above stands for the second.
-    coef_ : ndarray of shape (1, n_features)
-        Posterior means of the coefficients.
-    intercept_ : ndarray of shape (1,)
+    classes_ : ndarray of shape (n_classes,)
+        The classes; y = 1 above stands for the second of two.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Posterior means of the coefficients; of more than two classes about their mean over the classes, which is all
+        that probabilities depend on.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
         Posterior mean of the linear predictor at x = 0.
     lambda_ : float or ndarray
         Expected precision of the coefficients: a number, or one for each column or group.
-    sigma_ : ndarray of shape (n_features, n_features), or (n_features,) with covariance="diag"
-        Posterior covariance of the coefficients, computed at each use; of "diag" the variances.
+    sigma_ : ndarray of shape (n_features, n_features) or (n_classes, n_features, n_features)
+        Posterior covariance of the coefficients, of each class its own, computed at each use; with covariance="diag"
+        the variances, of shape (n_features,).
     posterior_ : Joint
         Posterior, with factors `weights`, `intercept` and `weight_precision` as far as there are such: mean, var,
         interval, sample, kl. The intercept is the linear predictor at the mean of the rows, given the coefficients.
@@ -116,9 +115,12 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
     Notes
     -----
     The linear predictor of a row is normal under q, so that the bound needs one-dimensional integrals alone, which
-    are computed to ten digits. A sweep replaces the likelihood by Gaussian sites of the same expected value and
-    gradient and multiplies them with the prior (Khan & Lin 2017), near to a Newton step; a step that would lower the
-    bound is halved until it does not. Where classes are separated the prior keeps the posterior proper.
+    are computed to ten digits. Of more than two classes the posterior is that of Z_k - mean(Z) with independent
+    normal Z_k: with Gumbel noise the integrals stay one-dimensional, and are computed to eight digits (where a
+    deviation exceeds 64 an upper bound of log sum exp takes their place). A sweep replaces the likelihood by Gaussian
+    sites of the same expected value and gradient and multiplies them with the prior (Khan & Lin 2017), near to a
+    Newton step; a step that would lower the bound is halved until it does not. Where classes are separated the prior
+    keeps the posterior proper.
 
     After `partial_fit` the sites of earlier rows stand for them as they were: `elbo_` is then an estimate of the
     bound of all rows seen, and with `bound="jaakkola"` a lower bound. With `total_samples` it is an estimate from
@@ -142,8 +144,8 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
     """
 
     _parameter_constraints = {
-        **GeneralizedLinearVI._parameter_constraints,
-        "bound": [StrOptions(set(_LIKELIHOODS))],
+        **GeneralizedLinearClasses._parameter_constraints,
+        "bound": [StrOptions(set(LIKELIHOODS))],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -202,9 +204,6 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
 
-    def _likelihood(self):
-        return _LIKELIHOODS[self.bound]()
-
     @restores_on_error
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None):
@@ -214,7 +213,7 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-            Labels of two classes.
+            Labels of two or more classes.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights: w counts as w equal rows, zero as absence.
 
@@ -230,7 +229,7 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         """
         X, y = self._validate_pairs(X, y, reset=True)
         weights = self._validate_weights(sample_weight, X)
-        self.classes_ = _two_classes(np.unique(y[weights > 0.0]))
+        self.classes_ = check_classes(np.unique(y[weights > 0.0]))
         return self._fit_rows(self._observations(X, y, weights), X)
 
     @restores_on_error
@@ -245,8 +244,8 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-        classes : array-like of shape (2,), default=None
-            Both classes: needed at the first call where its rows hold one alone.
+        classes : array-like of shape (n_classes,), default=None
+            All classes: needed at the first call where its rows do not hold each of them.
         sample_weight : array-like of shape (n_samples,), default=None
 
         Returns
@@ -257,69 +256,45 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         X, y = self._validate_pairs(X, y, reset=first)
         weights = self._validate_weights(sample_weight, X)
         if first:
-            self.classes_ = _two_classes(np.unique(y[weights > 0.0] if classes is None else np.asarray(classes)))
+            self.classes_ = check_classes(np.unique(y[weights > 0.0] if classes is None else np.asarray(classes)))
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(f"classes={classes!r}, but the first call of partial_fit had {self.classes_.tolist()}")
         return self._partial_fit_rows(self._observations(X, y, weights), X)
 
-    def _validate_pairs(self, X, y, *, reset):
-        X, y = validate_data(self, X, y, reset=reset, **TABLE)
-        check_classification_targets(y)
-        check_magnitude("X", X)
-        return X, y
-
-    def _observations(self, X, y, weights, score=False):
-        """Rows with y as zero and one; outside of scores their weights times those of their classes."""
-        unknown = np.setdiff1d(y[weights > 0.0], self.classes_)
-        if len(unknown):
-            raise ValueError(f"y holds {unknown[0]!r}, which is none of the classes {self.classes_.tolist()}")
-        if self.class_weight is not None and not score:
-            used = np.isin(y, self.classes_)
-            factors = compute_class_weight(
-                self.class_weight, classes=self.classes_, y=y[used], sample_weight=weights[used]
-            )
-            weights = weights * factors[(y == self.classes_[1]).astype(int)]
-        return Observations(X, (y == self.classes_[1]).astype(np.float64), weights)
-
-    def _linked(self, likelihood, rows):
-        mean = rows.weights @ rows.y / rows.weight
-        if not 0.0 < mean < 1.0:
-            # partial_fit may begin with rows of one class.
-            mean = (rows.weights @ rows.y + 0.5) / (rows.weight + 1.0)
-        linked = likelihood.link(mean) if self.fit_intercept else 0.0
-        return linked, float(likelihood.curvature(mean, linked))
-
-    def _attributes(self, schedule, restart):
-        attributes = super()._attributes(schedule, restart)
-        coef, intercept = attributes["coef_"], attributes["intercept_"]
-        return attributes | {"coef_": coef[None], "intercept_": np.atleast_1d(intercept)}
-
     def decision_function(self, X):
-        """Return the log-odds of each row's second class, the posterior integrated out, shape (n_samples,).
+        """Return log-odds, the posterior integrated out, shape (n_samples,) or (n_samples, n_classes).
+
+        Those of the second of two classes, or of each class against all others.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         """
         check_is_fitted(self)
-        mean, var = self._predictor_moments(self._validate_rows(X, reset=False))
+        X = self._validate_rows(X, reset=False)
+        if self._several:
+            return log_odds(self._log_probabilities(X)).T
+        mean, var = self._predictor_moments(X)
         return logit_of_mean(mean[0], var[0])
 
     def predict_log_proba(self, X):
-        """Return the logarithms of `predict_proba`, shape (n_samples, 2).
+        """Return the logarithms of `predict_proba`, shape (n_samples, n_classes).
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         """
+        check_is_fitted(self)
+        if self._several:
+            return self._log_probabilities(self._validate_rows(X, reset=False)).T
         odds = self.decision_function(X)
         return -np.logaddexp(0.0, np.column_stack([odds, -odds]))
 
     def predict_proba(self, X):
-        """Return the posterior predictive probabilities of the classes, shape (n_samples, 2).
+        """Return the posterior predictive probabilities of the classes, shape (n_samples, n_classes).
 
-        The linear predictor is integrated out, by quadrature: a row about which the posterior knows little has
-        probabilities near one half, wherever its mean lies.
+        The linear predictors are integrated out, by quadrature: a row about which the posterior knows little has
+        probabilities near each other, wherever its mean lies.
 
         Parameters
         ----------
@@ -335,7 +310,10 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         """
         check_is_fitted(self)
-        mean, _ = self._predictor_moments(self._validate_rows(X, reset=False))
+        X = self._validate_rows(X, reset=False)
+        if self._several:
+            return self.classes_[self._log_probabilities(X).argmax(axis=0)]
+        mean, _ = self._predictor_moments(X)
         return self.classes_[(mean[0] > 0.0).astype(int)]
 
     def score(self, X, y, sample_weight=None):
@@ -370,21 +348,7 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearVI):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_class = self.bound == "exact"
         # The checks mean the accuracy, and score is a bound in nats.
         tags.classifier_tags.poor_score = True
         return tags
-
-
-def _two_classes(classes):
-    if len(classes) == 1:
-        raise ValueError(
-            f"y holds one class alone, {classes[0]!r}: give rows of two classes with positive weights, or name both in "
-            "the `classes` of partial_fit"
-        )
-    if len(classes) > 2:
-        raise ValueError(
-            f"Only binary classification is supported. The type of the target is {type_of_target(classes)}: y holds "
-            f"{len(classes)} classes; wrap the estimator in sklearn.multiclass.OneVsRestClassifier"
-        )
-    return classes

@@ -23,7 +23,7 @@ class LinearReports:
         Returns
         -------
         DataFrame
-            A row for each feature and the intercept, named; of several outputs, with the output first. Columns:
+            A row for each feature and the intercept, named; of several outputs or classes, with these first. Columns:
             mean, sd, lower, upper, and probability_of_sign, the posterior probability that the coefficient has the
             sign of its mean; of a spike-and-slab prior also inclusion_probability.
         """
@@ -46,8 +46,13 @@ class LinearReports:
             columns = {name: np.concatenate([old, last[name][..., None]], axis=-1) for name, old in columns.items()}
         index = pd.Index(names, name="feature")
         if q.mean.ndim > 1:
-            index = pd.MultiIndex.from_product([range(len(q.mean)), names], names=["output", "feature"])
+            first, labels = self._axis_of_outputs(len(q.mean))
+            index = pd.MultiIndex.from_product([labels, names], names=[first, "feature"])
         return pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index)
+
+    def _axis_of_outputs(self, n_outputs):
+        """Name of the axis of several linear predictors, and their labels."""
+        return "output", range(n_outputs)
 
     def _intercept_at_zero(self, level):
         """The row of the prediction at x = 0, each entry with the shape of the outputs."""

@@ -47,7 +47,7 @@ class GeneralizedLinear(ConjugateModel):
         self.groups = groups
         self.n_sets = n_sets
         self.form = Matrix() if form is None else form
-        self.sizes = np.bincount(groups) * float(n_sets)
+        self.sizes = np.bincount(groups) * float(n_sets - self.form.dependent)
         #: whether each coefficient has a precision to itself
         self.one_each = n_sets == 1 and len(groups) > 1 and (groups == np.arange(len(groups))).all()
 

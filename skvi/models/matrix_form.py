@@ -4,7 +4,7 @@ import numpy as np
 
 from skvi.engine.blocks import cut
 from skvi.families import FactoredNormal, InterceptGivenWeights
-from skvi.models.sites import Predictor, joint_moments, linearised
+from skvi.models.sites import Predictor, Sites, joint_moments, linearised
 
 
 class Matrix:
@@ -18,7 +18,10 @@ class Matrix:
     projects = False
     #: moves of the precisions in a global step
     moves = 2
+    #: sets of coefficients that follow from the others
+    dependent = 0
     family = FactoredNormal
+    site_type = Sites
 
     def blocks(self, data, center, n_sets=1):
         """Blocks of rows, one for each task."""
@@ -31,7 +34,7 @@ class Matrix:
 
     def linearised(self, block, predictor, likelihood):
         """Sites of a block, and its expected log-likelihood."""
-        return linearised(block, predictor, likelihood)
+        return linearised(block, predictor, likelihood, self.site_type)
 
     def expected(self, sites, center, posterior):
         """Expected logarithm (nats) of sites."""
@@ -46,21 +49,26 @@ class Matrix:
 
         They come after those of `last`, a Joint.
         """
-        return normal_factors(sites.center, pull, self.product(sites.gram, own), last.weights.mean.shape[-1])
+        precision = self.product(sites.gram, own, last)
+        return self.members(sites.center, pull, precision, last.weights.mean.shape[-1])
 
-    def product(self, gram, own):
+    def product(self, gram, own, last):
         """Precisions of the predictors, given those of sites and prior, shapes (K, P, P) and (K, P)."""
         precision = gram.copy()
         diagonal = range(precision.shape[1])
         precision[:, diagonal, diagonal] += own
         return precision
 
+    def members(self, center, pull, precision, n_features):
+        """Factors of this form with a precision, their mean the covariance times the pull beyond the centre."""
+        return normal_factors(center, pull, precision, n_features)
+
     def blended(self, posterior, target, rate):
         """Factors a rate of the way to a target, in natural parameters."""
         mean, other = joint_moments(posterior)[0], joint_precision(target)
         precision = (1.0 - rate) * joint_precision(posterior) + rate * other
         pull = rate * np.einsum("kpq,kq->kp", other, joint_moments(target)[0] - mean)
-        return normal_factors(mean, pull, precision, posterior.weights.mean.shape[-1])
+        return self.members(mean, pull, precision, posterior.weights.mean.shape[-1])
 
     def lasting(self, sites, posterior):
         """Sites that stand for these once their rows are gone."""

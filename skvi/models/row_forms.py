@@ -14,7 +14,7 @@ In all of them b | w is the exact conditional, so that a form decides about the 
 import numpy as np
 from scipy import sparse
 
-from skvi.families import DiagonalNormal, FactoredNormal, InterceptGivenWeights, LowRankNormal, RowNormal
+from skvi.families import DiagonalNormal, InterceptGivenWeights, LowRankNormal, RowNormal
 from skvi.models.centered import DenseCentered, centered
 from skvi.models.low_rank import conjugate_gradients, nearest
 from skvi.models.matrix_form import Matrix
@@ -43,6 +43,8 @@ class RowForm:
     projects = True
     #: moves of the precisions in a global step: each reads the rows, and the sites change with them
     moves = 1
+    #: sets of coefficients that follow from the others
+    dependent = 0
 
     def __init__(self, n_jobs=1):
         self.n_jobs = n_jobs
@@ -243,4 +245,5 @@ def form_named(covariance, rank, n_rows, n_features, n_jobs):
 
 def form_of(posterior, n_jobs):
     """A form that predicts from a posterior."""
-    return Matrix() if type(posterior.weights) is FactoredNormal else RowForm(n_jobs)
+    by_rows = isinstance(posterior.weights, (DiagonalNormal, LowRankNormal, RowNormal))
+    return RowForm(n_jobs) if by_rows else Matrix()

@@ -192,31 +192,35 @@ class Sites:
         if center is self.center or (center == self.center).all():
             return self
         step = center - self.center
-        turned = np.einsum("kpq,kq->kp", self.gram, step)
+        turned = self.turned(step)
         constant = self.constant + np.vdot(step, self.gradient - 0.5 * turned)
-        return Sites(center, self.gradient - turned, self.gram, constant)
+        return type(self)(center, self.gradient - turned, self.gram, constant)
+
+    def turned(self, step):
+        """Curvature of the means times a step, shape (K, P)."""
+        return np.einsum("kpq,kq->kp", self.gram, step)
 
     def expected(self, mean, root):
         """Expected logarithm (nats) under normal parameters."""
         step = mean - self.center
-        turned = np.einsum("kpq,kq->kp", self.gram, step)
+        turned = self.turned(step)
         spread = np.vdot(self.gram @ root, root)
         return self.constant + float(np.vdot(step, self.gradient - 0.5 * turned) - 0.5 * spread)
 
     def __add__(self, other):
         mine = self.about(other.center)
-        return Sites(
+        return type(self)(
             other.center, mine.gradient + other.gradient, mine.gram + other.gram, mine.constant + other.constant
         )
 
     def __rmul__(self, factor):
-        return Sites(self.center, factor * self.gradient, factor * self.gram, factor * self.constant)
+        return type(self)(self.center, factor * self.gradient, factor * self.gram, factor * self.constant)
 
     def __sub__(self, other):
         return self + -1.0 * other.about(self.center)
 
 
-def linearised(observations, predictor, likelihood):
+def linearised(observations, predictor, likelihood, site_type=Sites):
     """Sites of rows at a predictor, and the weighted sum of their expected log-likelihoods (nats)."""
     sums = SiteSums(predictor)
     value = constant = 0.0
@@ -227,7 +231,7 @@ def linearised(observations, predictor, likelihood):
         value += float(rows.weights @ f)
         constant += 0.5 * float(np.vdot(curvature, var))
         sums.add(rows, rows.weights * slope, curvature)
-    return Sites(predictor.mean, sums.gradient(), sums.gram(), constant), value
+    return site_type(predictor.mean, sums.gradient(), sums.gram(), constant), value
 
 
 def expected(likelihood, y, mean, var):

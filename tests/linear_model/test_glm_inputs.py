@@ -23,6 +23,20 @@ HARD = {
     "only constant columns": (BayesianLogisticRegressionVI, np.ones((80, 2)), SEPARATED),
     "more columns than rows": (BayesianLogisticRegressionVI, WIDE, RNG.integers(2, size=30)),
     "a far row": (BayesianLogisticRegressionVI, np.vstack([X, [1e6, 0.0, 0.0, 0.0]]), np.append(SEPARATED, 0)),
+    "three classes separated": (BayesianLogisticRegressionVI, X, SEPARATED + (X[:, 1] > 1.0)),
+    "a class of one row": (BayesianLogisticRegressionVI, X, np.where(np.arange(80) == 7, 2, SEPARATED)),
+    "three classes, constant and duplicate columns": (
+        BayesianLogisticRegressionVI,
+        np.column_stack([X, X[:, 0], np.full(80, 1e6)]),
+        np.arange(80) % 3,
+    ),
+    "more columns than rows of four classes": (BayesianLogisticRegressionVI, WIDE, np.arange(30) % 4),
+    "a far row of three classes": (
+        BayesianLogisticRegressionVI,
+        np.vstack([X, [1e6, 0.0, 0.0, 0.0]]),
+        np.append(np.arange(80) % 3, 0),
+    ),
+    "a class for each row": (BayesianLogisticRegressionVI, X[:5], np.arange(5)),
     "two rows": (BayesianLogisticRegressionVI, X[:2], np.array([0, 1])),
     "counts of a million": (BayesianPoissonRegressionVI, X, RNG.poisson(1e6 * np.exp(X[:, 0]))),
     "counts over many orders": (BayesianPoissonRegressionVI, X, RNG.poisson(np.exp(5.0 * X[:, 0]))),
@@ -111,7 +125,7 @@ def test_a_fitted_model_survives_pickling():
 COUNTS = np.ones(80)
 REFUSED = [
     (BayesianLogisticRegressionVI(), (X, np.zeros(80)), {}, "one class alone"),
-    (BayesianLogisticRegressionVI(), (X, np.arange(80) % 3), {}, "Only binary classification"),
+    (BayesianLogisticRegressionVI(bound="jaakkola"), (X, np.arange(80) % 3), {}, "Only binary classification"),
     (BayesianLogisticRegressionVI(), (X, SEPARATED), {"sample_weight": SEPARATED}, "one class alone"),
     (BayesianLogisticRegressionVI(groups=[0, 1]), (X, SEPARATED), {}, "one label for each of the 4 columns"),
     (BayesianLogisticRegressionVI(learning_method="memoized"), (X, SEPARATED), {}, "learning_method"),

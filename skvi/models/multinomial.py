@@ -1,0 +1,94 @@
+"""Softmax regression with a Gaussian posterior that knows of the dependence between classes.
+
+    p(y_i = k) = exp(eta_ik) / sum_j exp(eta_ij),   eta_ik = b_k + (x_i - x0)'w_k
+
+Adding one vector to all w_k changes no probability, so that the data see the w_k about their mean alone. Their
+posterior is the law of Z_k - mean(Z) with independent Z_k ~ Normal(m_k, S_k): the expectations of a row need the K
+independent predictors of Z alone, and are one-dimensional (`skvi.models.softmax`), while the classes depend on each
+other as they do in the exact posterior: where the probabilities p_k are the same in all rows, its precision at the
+mode is that of such a law, with S_k^-1 = p_k X'X (the relation of Poisson and multinomial counts).
+"""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from skvi.families.base import lazy
+from skvi.families.centered import CenteredIntercept, CenteredNormal
+from skvi.models.matrix_form import Matrix, joint_precision
+from skvi.models.sites import Sites
+
+# Steps towards the best covariances given the sites, and those of curvatures alone.
+_STEPS = 6
+_CURVATURE_STEPS = 3
+_JITTER = 1e-10
+
+
+class ContrastSites(Sites):
+    """Sites of a softmax likelihood: as curved in a common shift of all classes as it is, which is not at all.
+
+    What moves the means has the curvature G_k between a class and all others; how that is shared between the others
+    follows from the same form of covariance that the posterior has.
+    """
+
+    def turned(self, step):
+        """Curvature of the means times a step, shape (K, P)."""
+        if not step.any():
+            return np.zeros_like(step)
+        along = np.einsum("kpq,kq->kp", self._shares, step)
+        shift = _solve(self._shares.sum(axis=0), along.sum(axis=0))
+        return along - self._shares @ shift
+
+    @lazy
+    def _shares(self):
+        """Precisions C_k with C_k - C_k (sum C)^-1 C_k nearly G_k: of two classes that share all rows, 2 G."""
+        return _balanced(self.gram, 2.0 * self.gram, _CURVATURE_STEPS)
+
+
+class Contrasts(Matrix):
+    """All correlations of the coefficients of K classes about their mean, as matrices."""
+
+    dependent = 1
+    family = CenteredNormal
+    site_type = ContrastSites
+
+    def product(self, gram, own, last):
+        """Precisions of Z for curvatures of shape (K, P, P) and prior precisions of shape (K, P).
+
+        The best ones given the sites solve S_k^-1 = G_k + (1 - 1/K) R + S_k^-1 A^-1 S_k^-1 with A = sum_k S_k^-1. The
+        right-hand side at the last ones maximises a lower bound, as log |A| is convex in the S_k: each step rises.
+        """
+        fixed = super().product(gram, (1.0 - 1.0 / len(gram)) * own, last)
+        return _balanced(fixed, joint_precision(last), _STEPS)
+
+    def members(self, center, pull, precision, n_features):
+        """Factors with a precision of Z, about the mean of the classes."""
+        made = super().members(center, pull, precision, n_features)
+        q = made["weights"]
+        weights = CenteredNormal(q.mean, q.precision)
+        weights.root = q.root
+        made["weights"] = weights
+        if "intercept" in made:
+            b = made["intercept"]
+            made["intercept"] = CenteredIntercept(b.mean, b.precision, b.slope, weights)
+        return made
+
+
+def _balanced(fixed, precision, n_steps):
+    """Steps precision_k <- fixed_k + precision_k (sum precision)^-1 precision_k."""
+    for _ in range(n_steps):
+        shares = _solve(precision.sum(axis=0), np.concatenate(precision, axis=1))
+        shares = np.stack(np.split(shares, len(precision), axis=1))
+        precision = fixed + precision @ shares
+        precision = 0.5 * (precision + np.swapaxes(precision, 1, 2))
+    return precision
+
+
+def _solve(matrix, right):
+    """Solution of a system whose matrix may be singular in directions that the right-hand side knows nothing of."""
+    diagonal = np.diagonal(matrix)
+    widths = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    scaled = matrix * widths * widths[:, None]
+    scaled[np.diag_indices_from(scaled)] = 1.0 + _JITTER
+    factor = cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)
+    width = widths if right.ndim == 1 else widths[:, None]
+    return width * cho_solve(factor, width * right, check_finite=False)
