@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skvi.kernels import logistic, predictors
+from skvi.kernels import logistic, predictors, softmax
 from skvi.kernels.simd import LANES
 from skvi.models import likelihoods
+from skvi.models import softmax as softmax_rules
 from tests.reference import logistic as plain_logistic
 from tests.reference import predictors as plain_predictors
+from tests.reference import softmax as plain_softmax
 
 WIDTHS = [0.0, 1e-8, 0.1, 0.5, 0.6, 1.0, 2.0, 7.0, 30.0]
 
@@ -80,3 +82,28 @@ def test_site_pass(n, d, k, layout):
     for a, b in zip(got[:3], expected[:3], strict=True):
         assert_allclose(a[..., :d] if a.ndim > 1 else a, b[..., :d] if b.ndim > 1 else b, rtol=1e-12, atol=1e-12)
     assert_allclose(np.tril(got[3])[:, :d, :d], np.tril(expected[3])[:, :d, :d], rtol=1e-12, atol=1e-12)
+
+
+def softmax_inputs(mean, deviation):
+    """Arguments of the kernel for eight rows under one rule."""
+    widest = np.full(1, deviation.max())
+    _, level = softmax_rules._by_level(widest)
+    plan, base, n_points = softmax_rules._plan(mean, deviation, level)
+    origin = -np.euler_gamma - 0.5 * softmax_rules._STEP
+    return mean - base, deviation, origin, plan, *softmax_rules._gauss_rules(), softmax_rules._grid(n_points)
+
+
+@pytest.mark.parametrize("width", [0.0, 0.1, 0.2, 0.3, 0.45, 0.5, 2.0])
+@pytest.mark.parametrize("alike", [True, False])
+def test_softmax_moments(width, alike):
+    rng = np.random.default_rng(0)
+    mean, deviation = 3.0 * rng.normal(size=(3, LANES)), np.full((3, LANES), width)
+    if not alike:
+        deviation[1:] *= rng.choice([0.01, 0.6, 1.0], size=(2, LANES))
+        mean[2] -= 50.0
+    inputs = softmax_inputs(mean, deviation)
+    got, expected = ([np.full(shape, np.nan) for shape in ((1, LANES), (3, LANES), (3, LANES))] for _ in range(2))
+    softmax.softmax_moments(*inputs, *got)
+    plain_softmax.softmax_moments(*inputs, *expected)
+    for a, b in zip(got, expected, strict=True):
+        assert_allclose(a, b, rtol=1e-8, atol=5e-9)

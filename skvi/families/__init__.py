@@ -2,6 +2,7 @@
 
 from skvi.families.base import Family
 from skvi.families.beta import Beta
+from skvi.families.centered import CenteredGivenPrecision, CenteredIndependent, CenteredIntercept, CenteredNormal
 from skvi.families.dirichlet import Dirichlet
 from skvi.families.gamma import Gamma
 from skvi.families.joint import Joint
@@ -18,6 +19,10 @@ from skvi.families.wishart import Wishart
 
 __all__ = [
     "Beta",
+    "CenteredGivenPrecision",
+    "CenteredIndependent",
+    "CenteredIntercept",
+    "CenteredNormal",
     "DiagonalNormal",
     "Dirichlet",
     "FactoredNormal",

@@ -33,7 +33,6 @@ from skvi.kernels.special import exp_nonpositive
 _HIGHEST = 40.0
 _SCALE = 2.3538526683702e17  # exp(40)
 _SMALLEST = 1e-280
-_ROOT_TWO_PI = 2.5066282746310002
 
 
 @jit_helper
@@ -88,11 +87,13 @@ def _on_grid(m, s, reach, step, gumbel, density, zeroth, n_points, start, weight
     decay, edge = splat(np.exp(-step)), times(splat(np.exp(bottom)), exp_nonpositive(minus(m, placed)))
     left = int(np.floor(_lowest(minus(placed, half), weights) / step))
     right = int(np.ceil(-_lowest(minus(minus(zero, placed), half), weights) / step))
-    inverse = over(splat(1.0), s)
-    mass = times(splat(step / _ROOT_TWO_PI), inverse)
+    inverse, mass = over(splat(1.0), s), zero
     for j in range(left, right + 1):
         z = times(minus(splat(step * j), placed), inverse)
-        store(weights, j - left, 0, times(mass, exp_nonpositive(times(splat(-0.5), times(z, z)))))
+        weight = exp_nonpositive(times(splat(-0.5), times(z, z)))
+        store(weights, j - left, 0, weight)
+        mass = plus(mass, weight)
+    mass = over(splat(1.0), mass)
     below, tail, n_below = zero, zero, left
     for i in range(n_points):
         begin, end = max(left, i + zeroth - width + 1), min(right, i + zeroth)
@@ -106,8 +107,8 @@ def _on_grid(m, s, reach, step, gumbel, density, zeroth, n_points, start, weight
             weight = load(weights, j - left, 0)
             value = fma(splat(gumbel[i - j + zeroth]), weight, value)
             slope = fma(splat(density[i - j + zeroth]), weight, slope)
-        store(cdf, start + i, 0, value)
-        store(pdf, start + i, 0, slope)
+        store(cdf, start + i, 0, times(mass, value))
+        store(pdf, start + i, 0, times(mass, slope))
 
 
 @jit_helper

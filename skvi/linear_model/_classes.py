@@ -6,15 +6,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from skvi.base import check_magnitude
-from skvi.families import Gamma, Joint, NormalGivenPrecision
-from skvi.families.centered import (
+from skvi.families import (
     CenteredGivenPrecision,
     CenteredIndependent,
     CenteredIntercept,
     CenteredNormal,
-    centered,
-    centered_var,
+    Gamma,
+    Joint,
+    NormalGivenPrecision,
 )
+from skvi.families.centered import centered, centered_var
 from skvi.linear_model._glm import TABLE, GeneralizedLinearVI
 from skvi.models.likelihoods import BernoulliLogit, JaakkolaLogit
 from skvi.models.multinomial import Contrasts
