@@ -59,12 +59,12 @@ def splits(name, options, n_splits):
 
 
 def covertype(options):
-    """Standardised rows of the forest-cover data and whether each is of the second class; None where it is absent."""
+    """Standardised rows of the forest-cover data and the numbers of their classes; None where it is absent."""
     path = None if options.data is None else options.data / "covertype_subsets" / "covtype_ramp92962.npz"
     if path is None or not path.exists():
         return None
     with np.load(path) as file:
-        X, y = file["X"].astype(float), file["y"] == 2
+        X, y = file["X"].astype(float), file["y"]
     keep = options.rows(len(X))
     X, y = X[:keep], y[:keep]
     width = X.std(axis=0)

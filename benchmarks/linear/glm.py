@@ -4,7 +4,9 @@ from statistics import median
 
 import numpy as np
 from scipy.special import expit
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks._tables import print_table
 from benchmarks._timing import in_turns, seconds
@@ -19,8 +21,14 @@ _PRECISION = 0.1
 def glm(options):
     """Time fits of classes and counts, and ten Newton steps in plain numpy."""
     problems = [("made up", *_classes(options.rows(100_000), 50)), ("counts", *_counts(options.rows(100_000), 50))]
-    real = {"covertype": covertype(options), "newsgroups": newsgroups(options)}
+    kinds = covertype(options)
+    real = {
+        "covertype": None if kinds is None else (kinds[0], kinds[1] == 2),
+        "7 classes": kinds,
+        "newsgroups": newsgroups(options),
+    }
     problems = [(name, *data) for name, data in real.items() if data is not None] + problems
+    problems.append(("digits", *_digits()))
     absent = [name for name, data in real.items() if data is None]
     rows = [row for name, X, y in problems for row in _rows(options, name, X, y)]
     print_table(
@@ -38,6 +46,11 @@ def glm(options):
 def _classes(n_rows, n_features):
     X, eta = made_up(n_rows, n_features, 10)
     return X, np.random.default_rng(1).uniform(size=n_rows) < expit(0.5 * (eta - 3.0))
+
+
+def _digits():
+    X, y = load_digits(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
 
 
 def _counts(n_rows, n_features):
@@ -72,7 +85,7 @@ def _contestants(name):
 def _rows(options, name, X, y):
     models = _contestants(name)
     turns = {key: lambda m=model: seconds(lambda: m.fit(X, y)) for key, model in models.items()}
-    if name not in ("counts", "newsgroups"):
+    if y.dtype == bool and name != "newsgroups":
         turns["newton"] = lambda: seconds(lambda: _newton(X, y))
     for turn in turns.values():
         turn()

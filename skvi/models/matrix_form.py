@@ -50,6 +50,7 @@ class Matrix:
         They come after those of `last`, a Joint.
         """
         precision = self.product(sites.gram, own, last)
+        pull = self.followed(pull, sites, precision)
         return self.members(sites.center, pull, precision, last.weights.mean.shape[-1])
 
     def product(self, gram, own, last):
@@ -58,6 +59,10 @@ class Matrix:
         diagonal = range(precision.shape[1])
         precision[:, diagonal, diagonal] += own
         return precision
+
+    def followed(self, pull, sites, precision):
+        """The gradient of the bound in the means, as far as it is to be followed."""
+        return pull
 
     def members(self, center, pull, precision, n_features):
         """Factors of this form with a precision, their mean the covariance times the pull beyond the centre."""

@@ -9,13 +9,15 @@ other as they do in the exact posterior: where the probabilities p_k are the sam
 mode is that of such a law, with S_k^-1 = p_k X'X (the relation of Poisson and multinomial counts).
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from skvi.families.base import lazy
 from skvi.families.centered import CenteredIntercept, CenteredNormal
 from skvi.models.matrix_form import Matrix, joint_precision
-from skvi.models.sites import Sites
+from skvi.models.sites import Sites, SiteSums
 
 # Steps towards the best covariances given the sites, and those of curvatures alone.
 _STEPS = 6
@@ -23,12 +25,57 @@ _CURVATURE_STEPS = 3
 _JITTER = 1e-10
 
 
+class ContrastSums(SiteSums):
+    """Sums over rows, with those of what a row of the wrong class may yet be curved."""
+
+    def __init__(self, predictor):
+        super().__init__(predictor)
+        self.stiffness = None
+        self.predictor = predictor
+
+    def add(self, rows, slope, curvature):
+        super().add(rows, slope, curvature)
+        extra = secant_curvature(slope / rows.weights) * rows.weights - curvature
+        used = (extra > 0.0).any(axis=0)
+        if used.any():
+            more = SiteSums(self.predictor)
+            chosen = rows.take(np.flatnonzero(used))
+            more.add(chosen, np.zeros_like(extra[:, used]), np.maximum(extra[:, used], 0.0))
+            self.stiffness = more.gram() if self.stiffness is None else self.stiffness + more.gram()
+
+
+def secant_curvature(residual):
+    """Curvature of a logistic model from an expected probability to one half, where the residual y - p is larger.
+
+    A Newton step of a row that p says is of the wrong class ends far beyond, as its curvature is next to nothing.
+    """
+    wrong = np.clip(np.abs(residual), 0.5, 1.0 - 1e-15)
+    distance = np.log(wrong) - np.log1p(-wrong)
+    return np.where(wrong > 0.5, (wrong - 0.5) / np.maximum(distance, 1e-3), 0.0)
+
+
+@dataclass(frozen=True)
 class ContrastSites(Sites):
     """Sites of a softmax likelihood: as curved in a common shift of all classes as it is, which is not at all.
 
     What moves the means has the curvature G_k between a class and all others; how that is shared between the others
     follows from the same form of covariance that the posterior has.
     """
+
+    stiffness: object = None
+
+    sums = ContrastSums
+
+    @classmethod
+    def of(cls, sums, center, constant):
+        return replace(super().of(sums, center, constant), stiffness=sums.stiffness)
+
+    def __add__(self, other):
+        return replace(super().__add__(other), stiffness=_sum(self.about(other.center).stiffness, other.stiffness))
+
+    def __rmul__(self, factor):
+        stiffness = None if self.stiffness is None else factor * self.stiffness
+        return replace(super().__rmul__(factor), stiffness=stiffness)
 
     def turned(self, step):
         """Curvature of the means times a step, shape (K, P)."""
@@ -60,6 +107,13 @@ class Contrasts(Matrix):
         fixed = super().product(gram, (1.0 - 1.0 / len(gram)) * own, last)
         return _balanced(fixed, joint_precision(last), _STEPS)
 
+    def followed(self, pull, sites, precision):
+        """The gradient, shortened where rows are of the wrong class."""
+        if sites.stiffness is None:
+            return pull
+        step = np.linalg.solve(precision + sites.stiffness, pull[..., None])
+        return (precision @ step)[..., 0]
+
     def members(self, center, pull, precision, n_features):
         """Factors with a precision of Z, about the mean of the classes."""
         made = super().members(center, pull, precision, n_features)
@@ -71,6 +125,13 @@ class Contrasts(Matrix):
             b = made["intercept"]
             made["intercept"] = CenteredIntercept(b.mean, b.precision, b.slope, weights)
         return made
+
+
+def _sum(a, b):
+    """Sum of two arrays; None is nought."""
+    if a is None or b is None:
+        return b if a is None else a
+    return a + b
 
 
 def _balanced(fixed, precision, n_steps):

@@ -187,6 +187,13 @@ class Sites:
     gram: np.ndarray
     constant: float
 
+    sums = SiteSums
+
+    @classmethod
+    def of(cls, sums, center, constant):
+        """Sites from the sums over their rows."""
+        return cls(center, sums.gradient(), sums.gram(), constant)
+
     def about(self, center):
         """The same sites about another centre."""
         if center is self.center or (center == self.center).all():
@@ -222,7 +229,7 @@ class Sites:
 
 def linearised(observations, predictor, likelihood, site_type=Sites):
     """Sites of rows at a predictor, and the weighted sum of their expected log-likelihoods (nats)."""
-    sums = SiteSums(predictor)
+    sums = site_type.sums(predictor)
     value = constant = 0.0
     for rows, mean, var in predictor.over(observations):
         f, slope, curvature = expected(likelihood, rows.y, mean, var)
@@ -231,7 +238,7 @@ def linearised(observations, predictor, likelihood, site_type=Sites):
         value += float(rows.weights @ f)
         constant += 0.5 * float(np.vdot(curvature, var))
         sums.add(rows, rows.weights * slope, curvature)
-    return site_type(predictor.mean, sums.gradient(), sums.gram(), constant), value
+    return site_type.of(sums, predictor.mean, constant), value
 
 
 def expected(likelihood, y, mean, var):
