@@ -14,7 +14,7 @@ from skvi.engine.schedules import Batch
 from skvi.families import FactoredNormal, InterceptGivenWeights, Joint
 from skvi.families.centered import CenteredIndependent, CenteredIntercept, CenteredNormal
 from skvi.models.glm import GeneralizedLinear
-from skvi.models.multinomial import Contrasts
+from skvi.models.multinomial import Contrasts, secant_curvature
 from skvi.models.sites import Observations, joint_moments
 from skvi.models.softmax import Softmax
 
@@ -293,3 +293,35 @@ def test_warm_start_begins_where_the_last_fit_ended():
     assert model.elbo_ == pytest.approx(first, abs=1e-3)
     assert model.fit(X + 0.01, Y).n_iter_ <= 5
     assert isinstance(model.posterior_.intercept, InterceptGivenWeights)
+
+
+def rare_classes(n_rows=1500):
+    """Classes of very different shares, and columns that are seldom other than nought."""
+    rng = np.random.default_rng(6)
+    seldom = rng.random((n_rows, 6)) < [0.3, 0.1, 0.03, 0.01, 4e-3, 2e-3]
+    rows = np.column_stack([rng.standard_normal((n_rows, 3)), seldom])
+    eta = rows @ rng.standard_normal((9, 5)) + np.array([3.0, 2.5, 0.0, -1.5, -2.0])
+    y = (eta + rng.gumbel(size=eta.shape)).argmax(axis=1)
+    return (rows - rows.mean(axis=0)) / rows.std(axis=0), y
+
+
+@pytest.mark.parametrize("settings", [{}, {"weight_precision": 1e-3}], ids=str)
+def test_rare_classes_and_columns_do_not_stop_the_fit(settings):
+    rows, y = rare_classes()
+    model = BayesianLogisticRegressionVI(**settings).fit(rows, y)
+    assert model.converged_
+    # A penalised maximum is no worse a mean, and the bound has the width of the posterior on top.
+    C = 1.0 / float(np.mean(model.lambda_))
+    best = LogisticRegression(C=C, max_iter=2000).fit(rows, y)
+    fitted = best.predict_log_proba(rows)[np.arange(len(y)), y].mean()
+    assert fitted - 0.05 < model.score(rows, y) < model.log_predictive_density(rows, y).mean() < fitted + 0.02
+
+
+def test_a_row_of_the_wrong_class_has_the_curvature_on_the_way_to_one_half():
+    p = np.array([1e-12, 1e-3, 0.2, 0.45])
+    eta = np.log(p) - np.log1p(-p)
+    assert_allclose(secant_curvature(1.0 - p), (0.5 - p) / -eta, rtol=1e-3)
+    assert_allclose(secant_curvature(p - 1.0), (0.5 - p) / -eta, rtol=1e-3)
+    assert (secant_curvature(1.0 - p) > p * (1.0 - p)).all()
+    assert (secant_curvature(np.array([-0.5, 0.1, 0.5])) == 0.0).all()
+    assert np.isfinite(secant_curvature(np.array([-1.0, 1.0]))).all()
