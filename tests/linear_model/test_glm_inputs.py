@@ -126,6 +126,8 @@ COUNTS = np.ones(80)
 REFUSED = [
     (BayesianLogisticRegressionVI(), (X, np.zeros(80)), {}, "one class alone"),
     (BayesianLogisticRegressionVI(bound="jaakkola"), (X, np.arange(80) % 3), {}, "Only binary classification"),
+    (BayesianLogisticRegressionVI(covariance="diag"), (X, np.arange(80) % 3), {}, "covariance='diag' .* y holds 3"),
+    (BayesianLogisticRegressionVI(covariance="low_rank"), (X, np.arange(80) % 4), {}, "take covariance='full'"),
     (BayesianLogisticRegressionVI(), (X, SEPARATED), {"sample_weight": SEPARATED}, "one class alone"),
     (BayesianLogisticRegressionVI(groups=[0, 1]), (X, SEPARATED), {}, "one label for each of the 4 columns"),
     (BayesianLogisticRegressionVI(learning_method="memoized"), (X, SEPARATED), {}, "learning_method"),
