@@ -78,6 +78,15 @@ def test_divergence_and_entropy_are_those_of_the_contrasts(n_classes, n_features
 
 
 @each_case
+def test_divergence_of_two_posteriors_is_that_of_the_contrasts(n_classes, n_features):
+    (q, joint), (r, other) = posterior(n_classes, n_features), posterior(n_classes, n_features, seed=1)
+    assert q.kl(r) == pytest.approx(dense_joint(q, joint).kl(dense_joint(r, other)), rel=1e-10)
+    assert q.kl(q) == pytest.approx(0.0, abs=1e-10)
+    with pytest.raises(TypeError, match="kl of a CenteredNormal from a Normal"):
+        q.weights.kl(dense_joint(q, joint))
+
+
+@each_case
 def test_draws_have_the_moments_and_come_together(n_classes, n_features):
     q, joint = posterior(n_classes, n_features)
     drawn = q.sample(N, random_state=0)

@@ -78,6 +78,22 @@ class CenteredNormal(FactoredNormal):
         """Variance of x'w for each row of a table, shape (K, N)."""
         return centered_var(super().quadratic(x))
 
+    def kl(self, other):
+        """KL(self || other) in nats of the contrasts, from such coefficients or from independent normals."""
+        if isinstance(other, CenteredIndependent):
+            return super().kl(other)
+        if not isinstance(other, CenteredNormal):
+            raise TypeError(
+                f"kl of a CenteredNormal from a {type(other).__name__}: give a CenteredNormal or CenteredIndependent"
+            )
+        offset = self.mean - other.mean
+        along, turned = other.precision @ self.root, np.einsum("kij,kj->ki", other.precision, offset)
+        squares = (along * self.root).sum() + (turned * offset).sum()
+        # Less what a common shift, which is not known, makes up for.
+        pulls = np.column_stack([*along, turned.sum(axis=0)])
+        squares -= (pulls * cho_solve(cho_factor(other.total_precision, lower=True), pulls)).sum()
+        return float(0.5 * (squares - self.free * self.mean.size + self.log_det - other.log_det))
+
     def entropy(self):
         """Differential entropy (nats) of the contrasts."""
         return float(0.5 * (self.free * self.mean.size * (1.0 + _LOG_TWO_PI) - self.log_det))
@@ -127,8 +143,15 @@ class CenteredIntercept(InterceptGivenWeights):
     def entropy(self):
         return float(0.5 * ((len(self.mean) - 1.0) * (1.0 + _LOG_TWO_PI) - self.log_det))
 
+    @property
+    def joint(self):
+        """Coefficients and intercepts together."""
+        return CenteredNormal(np.column_stack([self.weights.mean, self.mean]), self.joint_precision)
+
     def kl(self, other):
-        """KL(self || other) in nats from independent normals about their mean, in expectation over the coefficients."""
+        """KL(self || other) in nats from intercepts about their mean, in expectation over the coefficients."""
+        if isinstance(other, CenteredIntercept):
+            return self.joint.kl(other.joint) - self.weights.kl(other.weights)
         square = (self.mean - other.mean) ** 2 + self.var
         n_free = len(self.mean) - 1.0
         log_prior = n_free / len(self.mean) * np.log(other.precision).sum()

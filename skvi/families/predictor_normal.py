@@ -106,6 +106,15 @@ class InterceptGivenWeights(Family):
         """Marginal variances, shape () or (K,)."""
         return 1.0 / self.precision + (self.slope * self.weights.solve(self.slope)).sum(axis=-1)
 
+    @property
+    def joint_precision(self):
+        """Precision of (w, b), shape (P, P) or (K, P, P)."""
+        corner = np.asarray(self.precision)[..., None]
+        across = -self.slope * corner
+        block = self.weights.precision - self.slope[..., :, None] * across[..., None, :]
+        top = np.concatenate([block, across[..., None]], axis=-1)
+        return np.concatenate([top, np.concatenate([across, corner], axis=-1)[..., None, :]], axis=-2)
+
     def interval(self, level=0.9):
         """Central marginal intervals, with a last axis of two."""
         half = np.sqrt(self.var) * ndtri(tail_probabilities(level)[1])

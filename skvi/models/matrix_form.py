@@ -115,18 +115,5 @@ def _single(array):
 
 def joint_precision(posterior):
     """Precision of (w, b), shape (K, P, P)."""
-    q = posterior.weights
-    n_features = q.mean.shape[-1]
-    precision = np.reshape(q.precision, (-1, n_features, n_features))
-    if "intercept" not in posterior:
-        return precision
-    slope, corner = (
-        np.reshape(posterior.intercept.slope, (-1, n_features)),
-        np.reshape(posterior.intercept.precision, -1),
-    )
-    across = -slope * corner[:, None]
-    joint = np.empty((len(precision), n_features + 1, n_features + 1))
-    joint[:, :-1, :-1] = precision - slope[:, :, None] * across[:, None, :]
-    joint[:, :-1, -1] = joint[:, -1, :-1] = across
-    joint[:, -1, -1] = corner
-    return joint
+    joint = posterior.intercept.joint_precision if "intercept" in posterior else posterior.weights.precision
+    return np.reshape(joint, (-1, *joint.shape[-2:]))
