@@ -24,6 +24,8 @@ from skvi.models.softmax import Softmax, log_probabilities
 
 #: of two classes, by the parameter `bound`
 LIKELIHOODS = {"exact": BernoulliLogit, "jaakkola": JaakkolaLogit}
+# What more than two classes need.
+_OF_SEVERAL = {"bound": "exact", "covariance": "full"}
 
 
 class GeneralizedLinearClasses(GeneralizedLinearVI):
@@ -48,14 +50,7 @@ class GeneralizedLinearClasses(GeneralizedLinearVI):
         return len(self.classes_) > 2
 
     def _likelihood(self):
-        if not self._several:
-            return LIKELIHOODS[self.bound]()
-        if self.bound != "exact":
-            raise ValueError(
-                f"Only binary classification is supported with bound={self.bound!r}, and y holds {len(self.classes_)} "
-                "classes: take bound='exact'"
-            )
-        return Softmax(len(self.classes_))
+        return Softmax(len(self.classes_)) if self._several else LIKELIHOODS[self.bound]()
 
     @property
     def _n_sets(self):
@@ -64,12 +59,16 @@ class GeneralizedLinearClasses(GeneralizedLinearVI):
     def _form(self, rows, whole):
         if not self._several:
             return super()._form(rows, whole)
-        if self.covariance != "full":
+        for name, value in self._binary_settings():
             raise ValueError(
-                f"covariance={self.covariance!r} is for two classes, and y holds {len(self.classes_)}: take "
-                "covariance='full'"
+                f"Only binary classification is supported with {name}={value!r}, and y holds {len(self.classes_)} "
+                f"classes: take {name}={_OF_SEVERAL[name]!r}"
             )
         return Contrasts()
+
+    def _binary_settings(self):
+        """Parameters that allow two classes alone, with their values."""
+        return [(name, getattr(self, name)) for name in _OF_SEVERAL if getattr(self, name) != _OF_SEVERAL[name]]
 
     def _prior_and_starts(self, rows, columns, groups, form, random_state):
         prior, starts = super()._prior_and_starts(rows, columns, groups, form, random_state)

@@ -348,7 +348,7 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearClasses):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = self.bound == "exact"
+        tags.classifier_tags.multi_class = not self._binary_settings()
         # The checks mean the accuracy, and score is a bound in nats.
         tags.classifier_tags.poor_score = True
         return tags
