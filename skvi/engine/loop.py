@@ -23,7 +23,7 @@ class Restart:
     base : Summary or None
         What the posterior was made from, in batch.
     rate : float
-        How far batch sweeps go beyond the summary; 1 is not beyond.
+        How far batch sweeps go: 1 is to the summary, more beyond it, less a part of the way.
     leapt : bool
         Whether the posterior lies beyond a summary.
     states : list

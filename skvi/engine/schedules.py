@@ -163,7 +163,7 @@ class Batch(Schedule):
     starts anew (Salakhutdinov & Roweis 2003, adaptive overrelaxed bound optimization).
 
     Where a model's bound holds only after a local step, q*(S) may lie too far: the step from q is then halved until
-    the bound does not fall.
+    the bound does not fall, and later steps remember how far to go.
 
     With a `past` summary the rows come on top of earlier ones, whose local posteriors stay as they were:
     streaming. The bound is then an exact lower bound for all rows seen.
@@ -217,11 +217,16 @@ class Batch(Schedule):
         self._step(restart, restart.summary)
 
     def _sweep_shortened(self, restarts):
-        """Plain steps, those that lower the bound halved; where only rounding is left to gain, q stays."""
+        """Steps that are halved while they lower the bound; where only rounding is left to gain, q stays.
+
+        Each begins as long as the last one ended, or twice as long where that was not halved.
+        """
         before = [copy(restart) for restart in restarts]
         for restart in restarts:
             self._step(restart, restart.summary)
         targets = [restart.posterior for restart in restarts]
+        for restart, old, target in zip(restarts, before, targets, strict=True):
+            self._shorten(restart, old, target, old.rate)
         self.refresh(restarts)
         for halving in range(1, self.most_halvings + 1):
             fallen = []
@@ -231,11 +236,20 @@ class Batch(Schedule):
                 if halving == self.most_halvings or old.bound - restart.bound <= restart.monitor.threshold:
                     vars(restart).update(vars(old))
                     continue
-                restart.posterior = self.model.blended(old.prior, old.posterior, target, 0.5**halving)
+                self._shorten(restart, old, target, 0.5 * restart.rate)
                 fallen.append(restart)
             if not fallen:
-                return
+                break
             self.refresh(fallen)
+        for restart, old in zip(restarts, before, strict=True):
+            if restart.rate == old.rate:
+                restart.rate = min(2.0 * old.rate, 1.0)
+
+    def _shorten(self, restart, old, target, rate):
+        """Go a rate of the way from an old posterior to a target."""
+        restart.rate = rate
+        if rate < 1.0:
+            restart.posterior = self.model.blended(old.prior, old.posterior, target, rate)
 
     def _sort(self, restart):
         order = self.model.order_by_mass(restart.summary)

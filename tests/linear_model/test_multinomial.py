@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse, stats
 from scipy.special import log_softmax, logsumexp, softmax
+from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from skvi import BayesianLogisticRegressionVI
@@ -325,3 +326,27 @@ def test_a_row_of_the_wrong_class_has_the_curvature_on_the_way_to_one_half():
     assert (secant_curvature(1.0 - p) > p * (1.0 - p)).all()
     assert (secant_curvature(np.array([-0.5, 0.1, 0.5])) == 0.0).all()
     assert np.isfinite(secant_curvature(np.array([-1.0, 1.0]))).all()
+
+
+@pytest.mark.parametrize(("precision", "share"), [(0.01, 0.9), (0.1, 0.9), (1.0, 1.0)])
+def test_remembered_rates_lead_to_the_same_bound_by_fewer_passes(precision, share, monkeypatch):
+    passes, refresh, sweep = [], Batch.refresh, Batch.sweep
+
+    def counted(schedule, restarts, final=False):
+        passes.append(len(restarts))
+        refresh(schedule, restarts, final)
+
+    def forgetful(schedule, restarts):
+        for restart in restarts:
+            restart.rate = 1.0
+        sweep(schedule, restarts)
+
+    rows, y = load_iris(return_X_y=True)
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    monkeypatch.setattr(Batch, "refresh", counted)
+    model = BayesianLogisticRegressionVI(weight_precision=precision, tol=1e-9)
+    elbo, remembering = model.fit(rows, y).elbo_, len(passes)
+    assert (np.diff(model.elbo_history_) >= -1e-10 * abs(elbo)).all()
+    monkeypatch.setattr(Batch, "sweep", forgetful)
+    assert model.fit(rows, y).elbo_ == pytest.approx(elbo, abs=1e-6 * len(y))
+    assert remembering <= share * (len(passes) - remembering)
