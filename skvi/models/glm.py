@@ -23,7 +23,7 @@ _LARGEST_RISE = 2.0
 
 
 class GeneralizedLinear(ConjugateModel):
-    """K linear predictors, each with a Gaussian q(w, b), independent of each other.
+    """K linear predictors, each with a Gaussian q(w, b), independent of each other but for what the form ties.
 
     Parameters
     ----------
