@@ -25,7 +25,7 @@ test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest --numprocesses auto \
 		tests/test_kernels.py tests/test_matrix_kernels.py tests/test_topic_kernels.py tests/test_glm_kernels.py \
-		tests/test_pair_kernels.py
+		tests/test_pair_kernels.py tests/test_network_kernels.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -35,7 +35,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks mixture $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks topics $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks linear $(if $(DATA),--data $(DATA))
-	$(BIN)/python -m benchmarks stein
+	$(BIN)/python -m benchmarks stein $(if $(DATA),--data $(DATA))
 
 clean:
 	rm -rf $(VENV) build dist

@@ -1,4 +1,4 @@
-"""Command line: `python -m benchmarks SUITE [--data DIR] [--quick] [--threads N] [--only PART]`."""
+"""Command line: `python -m benchmarks SUITE [--data DIR] [--quick] [--threads N] [--splits N] [--only PART]`."""
 
 import argparse
 import os
@@ -28,6 +28,7 @@ def _arguments():
         "--quick", action="store_true", help="small sizes, few repeats: a smoke test, not a measurement"
     )
     parser.add_argument("--threads", type=int, metavar="N", help="threads of every contestant; default: all cores")
+    parser.add_argument("--splits", type=int, metavar="N", help="splits of each real data set; default: a few")
     parser.add_argument("--only", action="append", metavar="PART", help="run this part only; may be repeated")
     arguments = parser.parse_args()
     parts = SUITES[arguments.suite]
@@ -51,7 +52,7 @@ def main():
     sys.stdout.reconfigure(line_buffering=True)
     # Peers stop at their own limits on purpose; how many iterations each took is in the tables.
     warnings.simplefilter("ignore", ConvergenceWarning)
-    options = Options(quick=arguments.quick, data=arguments.data)
+    options = Options(quick=arguments.quick, data=arguments.data, splits=arguments.splits)
     print(describe_machine())
     if options.quick:
         print("--quick: sizes are reduced, so the figures only show that everything runs")

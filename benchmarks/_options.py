@@ -14,10 +14,13 @@ class Options:
         Whether to reduce sizes and repeats.
     data : Path or None
         Folder of real data sets.
+    splits : int or None
+        Splits of each real data set; None is what a part takes by itself.
     """
 
     quick: bool = False
     data: Path | None = None
+    splits: int | None = None
 
     def rows(self, n):
         """Number of rows to use where a full run has n."""

@@ -25,6 +25,12 @@ def total(values):
     return values.reshape(len(values), -1).sum(axis=1)
 
 
+def total_square(values):
+    """Sum of squares over all axes but that of the draws."""
+    flat = values.reshape(len(values), -1)
+    return np.einsum("tp,tp->t", flat, flat)
+
+
 def trailing(values, like):
     """One number for each draw, with as many axes behind as another array has."""
     return values.reshape(-1, *[1] * (like.ndim - 1))

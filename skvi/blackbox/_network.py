@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from skvi.blackbox._checks import check_choice, check_numbers, needed_target, precision_of, target_range
-from skvi.blackbox._densities import bounded, gamma_slope, log_gamma, log_normal, quiet, total, trailing
+from skvi.blackbox._densities import bounded, gamma_slope, log_gamma, log_normal, quiet, total_square, trailing
 from skvi.blackbox._observations import Classes, NormalNoise
+from skvi.gradient.layers import HiddenLayer
 from skvi.gradient.parameters import Parameter
 
 _WEIGHTS = ("hidden_weights", "hidden_biases", "output_weights", "output_biases")
@@ -16,11 +17,7 @@ _BLOCK = 2**18
 
 
 class _Network(BaseEstimator):
-    """A hidden layer, linear outputs, and normal weights and biases of one unknown precision.
-
-    Activations have the shape (T, H, N): draws, units, rows, so that each draw is one matrix product. Weights and
-    biases of the hidden layer are side by side, and rows have a one behind them.
-    """
+    """A hidden layer, linear outputs, and normal weights and biases of one unknown precision."""
 
     def _check(self):
         if not (isinstance(self.n_hidden, Integral) and self.n_hidden >= 1):
@@ -70,79 +67,52 @@ class _Network(BaseEstimator):
         if not self._learns_precision:
             return gradient
         n_weights = sum(theta[name][0].size for name in _WEIGHTS)
-        squares = sum(total(theta[name] ** 2) for name in _WEIGHTS)
+        squares = sum(total_square(theta[name]) for name in _WEIGHTS)
         slope = gamma_slope(theta["weight_precision"], self.precision_shape, self.precision_rate)
         gradient["weight_precision"] = slope + 0.5 * (n_weights / precision - squares)
         return gradient
 
     def _hidden_layer(self, theta):
-        """Weights and biases of the hidden layer side by side, shape (T, H, D + 1)."""
-        return np.concatenate([theta["hidden_weights"], theta["hidden_biases"][:, :, None]], axis=2)
+        """The network of each draw, and the shape of its outputs of a row."""
+        weights, biases = theta["output_weights"], theta["output_biases"]
+        layer = HiddenLayer(
+            np.asarray(theta["hidden_weights"], dtype=float),
+            np.asarray(theta["hidden_biases"], dtype=float),
+            np.asarray(weights, dtype=float).reshape(len(weights), -1, weights.shape[-1]),
+            np.asarray(biases, dtype=float).reshape(len(biases), -1),
+            self.activation == "relu",
+        )
+        return layer, biases.shape[1:]
 
-    def _blocks(self, X, layer):
-        """Pairs of the places of some rows and the rows, with a one behind each."""
-        size = max(32, _BLOCK // max(1, layer.shape[0] * layer.shape[1]))
-        for first in range(0, len(X), size):
-            rows = X[first : first + size]
-            yield slice(first, first + size), np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
-
-    def _activations(self, layer, rows):
-        """What the hidden units make of rows, shape (T, H, N)."""
-        hidden = layer @ rows.T
-        return np.tanh(hidden, out=hidden) if self.activation == "tanh" else np.maximum(hidden, 0.0, out=hidden)
-
-    def _activation_slopes(self, hidden):
-        """Derivatives of the activations, written over them."""
-        if self.activation == "tanh":
-            np.square(hidden, out=hidden)
-            return np.subtract(1.0, hidden, out=hidden)
-        return np.greater(hidden, 0.0, out=hidden)
-
-    def _block_outputs(self, theta, hidden):
-        """Outputs of rows from their activations, shape (T, N) or (T, K, N)."""
-        weights = theta["output_weights"]
-        outputs = (weights[:, None] @ hidden)[:, 0] if weights.ndim == 2 else weights @ hidden
-        outputs += theta["output_biases"][..., None]
-        return outputs
+    def _blocks(self, X, theta):
+        """Places of rows whose activations stay in the cache."""
+        n_draws, n_hidden = theta["hidden_biases"].shape
+        size = max(32, _BLOCK // max(1, n_draws * n_hidden))
+        return [slice(first, first + size) for first in range(0, len(X), size)]
 
     @quiet
     def _outputs(self, theta, X):
         """Outputs of the network, shape (T, N) or (T, K, N)."""
-        layer, biases = self._hidden_layer(theta), theta["output_biases"]
-        outputs = np.empty((*biases.shape, len(X)))
-        for place, rows in self._blocks(X, layer):
-            outputs[..., place] = self._block_outputs(theta, self._activations(layer, rows))
+        layer, shape = self._hidden_layer(theta)
+        n_draws = len(theta["output_biases"])
+        outputs = np.empty((n_draws, *shape, len(X)))
+        for rows in self._blocks(X, theta):
+            outputs[..., rows] = layer.outputs(X[rows]).reshape(n_draws, *shape, -1)
         return outputs
-
-    def _pull(self, theta, rows, hidden, slopes):
-        """Gradients of weights and biases from derivatives in the outputs of rows; activations are written over."""
-        weights, one_output = theta["output_weights"], slopes.ndim == 2
-        outward = slopes[:, None] if one_output else slopes
-        output_weights = outward @ hidden.transpose(0, 2, 1)
-        inward = self._activation_slopes(hidden)
-        inward *= outward if one_output else weights.transpose(0, 2, 1) @ outward
-        layer = inward @ rows
-        if one_output:
-            # One output's weights are the same for all rows, so that they can wait until rows are summed.
-            layer *= weights[:, :, None]
-        return {
-            "hidden_weights": layer[:, :, :-1],
-            "hidden_biases": layer[:, :, -1],
-            "output_weights": output_weights.reshape(weights.shape),
-            "output_biases": slopes.sum(axis=-1),
-        }
 
     @quiet
     def grad_log_likelihood(self, theta, X, y, row_weight):
         """Gradient of the sum of the rows' log densities times their weights, at each draw."""
-        layer, gradient = self._hidden_layer(theta), None
-        for place, rows in self._blocks(X, layer):
-            hidden = self._activations(layer, rows)
-            slopes, own = self._slopes(theta, self._block_outputs(theta, hidden), y[place], row_weight[place])
-            part = self._pull(theta, rows, hidden, slopes) | own
+        (layer, shape), gradient = self._hidden_layer(theta), None
+        n_draws = len(theta["output_biases"])
+        for rows in self._blocks(X, theta):
+            outputs = layer.outputs(X[rows]).reshape(n_draws, *shape, -1)
+            slopes, own = self._slopes(theta, outputs, y[rows], row_weight[rows])
+            parts = layer.pull_back(slopes.reshape(n_draws, -1, slopes.shape[-1]))
+            part = {name: part.reshape(theta[name].shape) for name, part in zip(_WEIGHTS, parts, strict=True)} | own
             gradient = part if gradient is None else {name: gradient[name] + part[name] for name in part}
         if self._learns_precision:
-            gradient["weight_precision"] = np.zeros(len(layer))
+            gradient["weight_precision"] = np.zeros(n_draws)
         return gradient
 
 

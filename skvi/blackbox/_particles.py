@@ -9,7 +9,7 @@ from skvi.gradient.annealing import ANNEALINGS
 from skvi.gradient.metric import CurvatureMetric, Metric
 from skvi.gradient.optimizers import OPTIMIZERS
 from skvi.gradient.particles import SteinFlow
-from skvi.gradient.steps import FixedStep, TurningStep
+from skvi.gradient.steps import FixedStep, KestenStep, TurningStep
 
 # The step that "auto" starts from, in units of the parameters' scales.
 _FIRST_STEP = 0.1
@@ -18,11 +18,11 @@ _FIRST_STEP = 0.1
 class ParticleFlows:
     """Flows of an estimator with the parameters of `SVGDSampler`: new ones, and those that go on."""
 
-    def _step_rules(self):
-        """A new optimizer and a rule of its steps' lengths."""
-        auto = self.step_size == "auto"
-        optimizer = OPTIMIZERS[self.optimizer](_FIRST_STEP if auto else self.step_size)
-        return optimizer, TurningStep() if auto else FixedStep()
+    def _step_rules(self, noisy):
+        """A new optimizer and a rule of its steps' lengths; noisy directions are those of mini-batches."""
+        if self.step_size != "auto":
+            return OPTIMIZERS[self.optimizer](self.step_size), FixedStep()
+        return OPTIMIZERS[self.optimizer](_FIRST_STEP), KestenStep() if noisy else TurningStep()
 
     def _flow(self, target, z, rng, rules, metric):
         optimizer, step = rules
@@ -40,7 +40,7 @@ class ParticleFlows:
             n_jobs=_threads.effective_n_jobs(self.n_jobs),
         )
 
-    def _start(self, target, rng):
+    def _start(self, target, rng, noisy):
         """The flow from the first particles."""
         layout = target.layout
         if self.init is None:
@@ -48,7 +48,7 @@ class ParticleFlows:
         else:
             z = self._given(layout)
         metric = Metric() if self.preconditioner is None else CurvatureMetric(layout.n_free)
-        return self._flow(target, z, rng, self._step_rules(), metric)
+        return self._flow(target, z, rng, self._step_rules(noisy), metric)
 
     def _given(self, layout):
         """Free numbers at the particles of `init`."""

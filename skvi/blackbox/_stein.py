@@ -22,6 +22,8 @@ _EVALUATIONS = 20
 _COLLAPSED = 0.5
 # Mini-batches from which a metric takes the curvature.
 _METRIC_BATCHES = 10
+# Rows of an evaluation as a share of those of the steps before it: looking must not cost more than moving.
+_LOOK = 0.25
 
 
 class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
@@ -45,8 +47,8 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
         scales.
     step_size : "auto" or float, default="auto"
         Step of the optimizer, in units of the parameters' scales. "auto" starts at 0.1 and adapts it for each
-        coordinate: longer while steps lead on, shorter where they circle. With a number "rmsprop" never comes to rest,
-        but goes on in steps of that size.
+        coordinate: longer while steps lead on, shorter where they circle or, with mini-batches, wander about. With a
+        number "rmsprop" never comes to rest, but goes on in steps of that size.
     optimizer : {"rmsprop", "adagrad", "adam", "sgd"}, default="rmsprop"
         How directions become steps. "rmsprop" is what the reference code runs under the name AdaGrad; "sgd" takes them
         as they are, and suits `preconditioner="hessian"`.
@@ -66,7 +68,9 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
         Converged when between two evaluations the particles' mean direction, in standard deviations of the cloud,
         and the mean rate at which it grows are at most tol in every coordinate.
     evaluate_every : int, default=None
-        Steps between two evaluations on all rows; None is a twentieth of max_iter.
+        Steps between two evaluations; None is a twentieth of max_iter. The last is on all rows. With `batch_size`
+        those before are on a quarter as many rows as the steps between them, always the same, and at least on ten
+        mini-batches.
     init : array-like of shape (n_particles, n_parameters), default=None
         Particles to start from, in the order of `parameter_names_`. None: normal about each parameter's start with
         its scale as standard deviation.
@@ -244,7 +248,7 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
             X, y, weights = self._rows(X, y, sample_weight, reset=True)
         target = self._make_target(self._model_for(X), X, y, weights)
         rng = check_random_state(self.random_state)
-        flow = self._continued(target, rng) or self._start(target, rng)
+        flow = self._continued(target, rng) or self._start(target, rng, noisy=self.batch_size is not None)
         trace = self._flow_to_rest(flow, X)
         self._keep(flow, trace)
         self._warn(trace)
@@ -276,7 +280,7 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
         weights *= (self.total_samples or seen) / weights.sum()
         rng = check_random_state(self.random_state)
         if first:
-            flow = self._start(self._make_target(self._model_for(X), X, y, weights), rng)
+            flow = self._start(self._make_target(self._model_for(X), X, y, weights), rng, noisy=True)
         else:
             flow = self._resumed(self._target(self.model_, self._layout, X, y, weights), rng)
         trace = run(flow, max_iter=flow.n_batches, evaluate_every=flow.n_batches, tol=0.0)
@@ -286,7 +290,10 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
 
     def _flow_to_rest(self, flow, X):
         every = self.evaluate_every or max(1, self.max_iter // _EVALUATIONS)
-        metric_rows = None if self.batch_size is None else _METRIC_BATCHES * self.batch_size
+        metric_rows = look_rows = None
+        if self.batch_size is not None:
+            metric_rows = _METRIC_BATCHES * self.batch_size
+            look_rows = max(metric_rows, int(_LOOK * every * self.batch_size))
 
         def state(trace):
             return self._fitted(flow) | self._found(trace)
@@ -299,6 +306,7 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
                 evaluate_every=every,
                 tol=self.tol,
                 metric_rows=metric_rows,
+                look_rows=look_rows,
                 observer=observer,
             )
         except FloatingPointError as error:

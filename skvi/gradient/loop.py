@@ -40,8 +40,10 @@ class Trace:
         self.steps.append(n_steps)
 
 
-def run(flow, *, max_iter, evaluate_every, tol, metric_rows=None, observer=None):
+def run(flow, *, max_iter, evaluate_every, tol, metric_rows=None, look_rows=None, observer=None):
     """Advance a flow until it has come to rest or max_iter steps are made; evaluate it every so often.
+
+    The last evaluation is on all rows.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def run(flow, *, max_iter, evaluate_every, tol, metric_rows=None, observer=None)
         The flow has come to rest where its motion between two evaluations has a mean of at most this.
     metric_rows : int or None
         Rows from which a metric that adapts takes the curvature.
+    look_rows : int or None
+        Rows that evaluations before the last are made on; None is all.
     observer : object or None
         Its `begin(iteration)` is called before and its `end(iteration, trace)` after the steps between two
         evaluations; where the latter returns true, the run stops.
@@ -68,10 +72,13 @@ def run(flow, *, max_iter, evaluate_every, tol, metric_rows=None, observer=None)
             flow.refresh_metric(metric_rows)
         flow.rest()
         n_steps += _advance(flow, min(evaluate_every, max_iter - n_steps))
-        trace.record(n_steps, flow.evaluate())
         trace.rest = flow.motion.rest(flow.metric.whiten(flow.z))
         trace.converged = flow.at_full_drive and trace.rest <= tol
+        ended = trace.converged or n_steps >= max_iter
+        trace.record(n_steps, flow.evaluate(None if ended else look_rows))
         trace.stopped = observer is not None and bool(observer.end(len(trace.steps) - 1, trace))
+        if trace.stopped and not ended and look_rows is not None:
+            trace.evaluations[-1] = flow.evaluate()
     return trace
 
 

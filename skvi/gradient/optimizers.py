@@ -36,7 +36,11 @@ class AdaGrad(GradientAscent):
 
     def increment(self, direction):
         self._accumulate(direction**2)
-        return self.step_size * direction / (self._FLOOR + np.sqrt(self.squares))
+        root = np.sqrt(self.squares)
+        root += self._FLOOR
+        increment = self.step_size * direction
+        increment /= root
+        return increment
 
 
 class RMSProp(AdaGrad):
@@ -51,7 +55,9 @@ class RMSProp(AdaGrad):
         if self.squares is None:
             self.squares = squares
         else:
-            self.squares = self._DECAY * self.squares + (1.0 - self._DECAY) * squares
+            squares *= 1.0 - self._DECAY
+            squares += self._DECAY * self.squares
+            self.squares = squares
 
 
 class Adam(GradientAscent):

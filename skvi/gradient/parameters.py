@@ -5,7 +5,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from skvi.gradient.constraints import Ordered, Simplex, make_constraint
+from skvi.gradient.constraints import Ordered, Real, Simplex, make_constraint
 
 
 class Parameter:
@@ -117,7 +117,9 @@ class Layout:
         ends = list(accumulate(parameter.n_free for parameter in self.parameters))
         self.n_free = ends[-1] if ends else 0
         self._slices = [slice(end - p.n_free, end) for end, p in zip(ends, self.parameters, strict=True)]
-        self._log_scale = sum(float(np.log(p.scale).sum()) for p in self.parameters)
+        self._start = np.concatenate([np.empty(0), *(np.ravel(p.start) for p in self.parameters)])
+        self._scale = np.concatenate([np.empty(0), *(np.ravel(p.scale) for p in self.parameters)])
+        self._log_scale = float(np.log(self._scale).sum())
 
     @property
     def labels(self):
@@ -126,9 +128,15 @@ class Layout:
 
     def _free(self, z):
         """Pairs of a parameter and its free numbers u, of shape (T, *free_shape)."""
+        u = self._scale * z
+        u += self._start
         for parameter, place in zip(self.parameters, self._slices, strict=True):
-            own = z[:, place].reshape(len(z), *parameter.free_shape)
-            yield parameter, parameter.start + parameter.scale * own
+            yield parameter, u[:, place].reshape(len(z), *parameter.free_shape)
+
+    @staticmethod
+    def _own(z, parameter, place):
+        """The free numbers of one parameter."""
+        return parameter.start + parameter.scale * z[:, place].reshape(len(z), *parameter.free_shape)
 
     def constrain(self, z):
         """The parameters at free numbers: a dictionary of arrays of shape (T, *shape)."""
@@ -152,11 +160,14 @@ class Layout:
 
         Gradients of the log density in the parameters are a dictionary of arrays of shape (T, *shape).
         """
-        parts = [
-            parameter.scale * parameter.constraint.pull_back(u, np.asarray(gradients[parameter.name]))
-            for parameter, u in self._free(z)
-        ]
-        return np.concatenate([part.reshape(len(z), -1) for part in parts], axis=1)
+        pulled = np.empty(z.shape)
+        for parameter, place in zip(self.parameters, self._slices, strict=True):
+            part = np.asarray(gradients[parameter.name])
+            if type(parameter.constraint) is not Real:
+                part = parameter.constraint.pull_back(self._own(z, parameter, place), part)
+            pulled[:, place] = part.reshape(len(z), -1)
+        pulled *= self._scale
+        return pulled
 
     def flatten(self, theta):
         """All numbers of the constrained parameters side by side, in the order of `labels`."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skvi.gradient.entropy import cloud_covariance, gaussian_entropy
+from skvi.gradient.entropy import cloud_entropy
 from skvi.gradient.metric import Metric
 from skvi.gradient.stein import kernel_stein_discrepancy, median_bandwidth, stein_direction
 
@@ -44,9 +44,9 @@ class Motion:
 
     def observe(self, z, direction):
         """Take in the directions of one step."""
-        centred = z - z.mean(axis=0)
-        self.drift += direction.mean(axis=0)
-        self.swell += np.mean(direction * centred, axis=0)
+        n = len(z)
+        self.drift += direction.sum(axis=0) / n
+        self.swell += np.einsum("np,np->p", direction, z - z.sum(axis=0) / n) / n
         self.n_steps += 1
 
     def rest(self, z):
@@ -131,7 +131,8 @@ class SteinFlow:
         y = self.metric.whiten(self.z)
         bandwidth = self.bandwidth or median_bandwidth(y, n_jobs=self.n_jobs)
         direction = stein_direction(y, self.metric.pull_back(gradients), self.kernel, bandwidth, n_jobs=self.n_jobs)
-        increment = self.step.factor * self.optimizer.increment(direction)
+        increment = self.optimizer.increment(direction)
+        increment *= self.step.factor
         self.step.observe(direction, increment)
         self.motion.observe(y, direction)
         self.z = self.z + self.metric.unwhiten(increment)
@@ -141,17 +142,20 @@ class SteinFlow:
         """Adapt the metric to where the particles are now."""
         self.n_gradients += self.metric.adapt(self.rows(size), self.z)
 
-    def evaluate(self):
-        """The worth of the particles on all rows."""
-        gradients = self._finite(self.target.gradient(self.z))
-        densities = self.target.log_density(self.z)
+    def evaluate(self, n_rows=None):
+        """The worth of the particles on all rows, or as estimated from so many, which are always the same."""
+        target = self.target
+        if n_rows is not None and target.has_rows and n_rows < target.X.shape[0]:
+            target = target.minibatch(np.sort(np.random.default_rng(0).permutation(target.X.shape[0])[:n_rows]))
+        gradients = self._finite(target.gradient(self.z))
+        densities = target.log_density(self.z)
         densities = densities[np.isfinite(densities)]
         centred = self.z - self.z.mean(axis=0)
         mean, error = -np.inf, np.inf
         if len(densities):
             mean, error = float(densities.mean()), float(densities.std() / np.sqrt(len(densities)))
         return Evaluation(
-            elbo=mean + gaussian_entropy(cloud_covariance(self.z)),
+            elbo=mean + cloud_entropy(self.z),
             elbo_se=error,
             discrepancy=kernel_stein_discrepancy(self.z, gradients, n_jobs=self.n_jobs),
             spread=float(np.median(-np.mean(centred * gradients, axis=0))),
@@ -160,7 +164,7 @@ class SteinFlow:
     def entropy(self):
         """Entropy (nats) in the parameters themselves of what the particles stand for."""
         stretched = float(np.mean(self.target.layout.log_jacobian(self.z)))
-        return gaussian_entropy(cloud_covariance(self.z)) + stretched
+        return cloud_entropy(self.z) + stretched
 
     def _finite(self, gradients):
         """Gradients without those of particles at which one is not finite: they are only pushed by the others."""

@@ -54,3 +54,47 @@ class TurningStep:
         change = np.where(longer, self._GROWTH, np.where(shorter, self._SHRINKAGE, 1.0))
         self.factor = np.minimum(self.factor * change, self._LARGEST)
         self._reset()
+
+
+class KestenStep:
+    """Factors as those of `TurningStep`, for directions that mini-batches make noisy.
+
+    Over a window of steps and all particles, the square of the way made is compared with what it were if all steps had
+    gone straight on: a walk that overshoots, circles or is moved by noise stays far behind. After k such windows
+    factors are 1 / (1 + k) of what they would be, so that noise averages out and particles can still reach any place:
+    Kesten's rule (1958, "Accelerated stochastic approximation") with ways in the place of signs. Single steps would
+    mislead: mini-batches of one lap over the rows pull apart, since each row comes once.
+    """
+
+    _WINDOW = 10
+    _STRAIGHT = 0.5
+    _ASTRAY = 0.2
+    _GROWTH = 1.25
+    _LARGEST = 10.0
+
+    def __init__(self):
+        self.factor = 1.0
+        self._n_turns = 0.0
+        self._reset()
+
+    def _reset(self):
+        self._way = self._squares = 0.0
+        self._seen = 0
+
+    def observe(self, direction, increment):
+        """Take in a direction, and the step that was made of it."""
+        self._way = self._way + increment
+        self._squares = self._squares + np.einsum("np,np->p", increment, increment)
+        self._seen += 1
+        if self._seen == self._WINDOW:
+            self._adapt()
+
+    def _adapt(self):
+        way = np.einsum("np,np->p", self._way, self._way)
+        straight = self._WINDOW * self._squares
+        longer, astray = way > self._STRAIGHT * straight, way < self._ASTRAY * straight
+        self._n_turns = self._n_turns + astray
+        shorter = self._n_turns / (self._n_turns + 1.0)
+        change = np.where(longer, self._GROWTH, np.where(astray, shorter, 1.0))
+        self.factor = np.minimum(self.factor * change, self._LARGEST)
+        self._reset()

@@ -4,7 +4,7 @@ Rows are cut into chunks whose size follows from the number of draws alone; chun
 added in order, so that memory stays bounded and n_jobs changes no bit.
 """
 
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -41,6 +41,11 @@ class Target:
         self.row_weight = row_weight
         self.n_jobs = n_jobs
 
+    @cached_property
+    def total_weight(self):
+        """Sum of the rows' weights."""
+        return self.row_weight.sum()
+
     @property
     def n_parameters(self):
         """Number of free numbers, P."""
@@ -61,7 +66,7 @@ class Target:
     def minibatch(self, rows):
         """The target with the likelihood of some rows, scaled up to the weight of all."""
         weight = self.row_weight[rows]
-        weight = weight * (self.row_weight.sum() / weight.sum())
+        weight = weight * (self.total_weight / weight.sum())
         y = None if self.y is None else self.y[rows]
         return Target(self.model, self.layout, self.X[rows], y, weight, self.n_jobs)
 

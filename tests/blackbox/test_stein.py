@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
+from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.exceptions import ConvergenceWarning
 
 from skvi import SVGDSampler
 from skvi.blackbox import GaussianLocationScale
-from skvi.gradient.entropy import cloud_covariance, gaussian_entropy
+from skvi.gradient.entropy import cloud_entropy
 from skvi.gradient.parameters import Layout
+from skvi.gradient.steps import KestenStep
 from skvi.gradient.targets import Target
 from tests.blackbox.cases import Line, Normal, Softmax, TwoModes, line
 
@@ -276,16 +278,27 @@ class TestEntropy:
     def test_many_particles_have_that_of_their_moments(self):
         particles = np.random.default_rng(0).standard_normal((500, 2)) @ np.array([[2.0, 0.0], [1.0, 0.5]])
         expected = 0.5 * np.linalg.slogdet(2.0 * np.pi * np.e * np.cov(particles.T, bias=True))[1]
-        assert gaussian_entropy(cloud_covariance(particles)) == pytest.approx(expected, rel=1e-12)
+        assert cloud_entropy(particles) == pytest.approx(expected, rel=1e-12)
 
-    def test_few_particles_are_shrunk_to_something_finite(self):
-        particles = np.random.default_rng(0).standard_normal((10, 40)) * np.geomspace(1e-6, 1e6, 40)
-        covariance = cloud_covariance(particles)
-        assert_allclose(np.diag(covariance), particles.var(axis=0), rtol=1e-10)
-        assert np.isfinite(gaussian_entropy(covariance))
+    @pytest.mark.parametrize("n", [2, 10, 39, 40, 41, 100])
+    def test_few_particles_have_that_of_their_shrunk_covariance(self, n):
+        rng = np.random.default_rng(0)
+        particles = rng.standard_normal((n, 40)) @ rng.standard_normal((40, 40)) + rng.standard_normal(40)
+        scale = particles.std(axis=0)
+        standard = (particles - particles.mean(axis=0)) / scale
+        kept = 1.0 - max(ledoit_wolf_shrinkage(standard, assume_centered=True), 1.0 / (1.0 + n))
+        correlation = kept * (standard.T @ standard / n)
+        np.fill_diagonal(correlation, 1.0)
+        covariance = 2.0 * np.pi * np.e * correlation * np.outer(scale, scale)
+        assert cloud_entropy(particles) == pytest.approx(0.5 * np.linalg.slogdet(covariance)[1], rel=1e-10)
+
+    def test_units_of_coordinates_shift_it(self):
+        particles, units = np.random.default_rng(0).standard_normal((10, 40)), np.geomspace(1e-6, 1e9, 40)
+        shifted = cloud_entropy(particles) + np.log(units).sum()
+        assert cloud_entropy(particles * units) == pytest.approx(shifted, rel=1e-12)
 
     def test_particles_at_one_spot_have_a_finite_one(self):
-        assert np.isfinite(gaussian_entropy(cloud_covariance(np.full((5, 3), 1e6))))
+        assert np.isfinite(cloud_entropy(np.full((5, 3), 1e6)))
 
 
 class TestTarget:
@@ -309,3 +322,53 @@ class TestTarget:
         after = target.gradient(z), target.log_density(z), target.log_likelihood(theta)
         for one, other in zip(before, after, strict=True):
             assert_allclose(one, other, rtol=1e-12)
+
+
+class TestKestenStep:
+    @staticmethod
+    def _factor(increments):
+        step = KestenStep()
+        for increment in increments:
+            step.observe(increment, increment)
+        return step.factor
+
+    def test_steps_that_lead_on_grow(self):
+        assert_array_equal(self._factor(np.ones((10, 3, 2))), 1.25)
+
+    def test_windows_that_lead_nowhere_make_them_one_over_their_number(self):
+        back_and_forth = np.ones((40, 3, 2)) * np.where(np.arange(40) % 2, 1.0, -1.0)[:, None, None]
+        assert_allclose(self._factor(back_and_forth), 1.0 / 5.0, rtol=1e-14)
+
+    def test_noise_shortens_them_but_never_freezes(self):
+        noise = np.random.default_rng(0).standard_normal((1000, 20, 2))
+        factor = self._factor(noise)
+        assert np.all(factor > 1.0 / 101.0)
+        assert np.all(factor < 1.0 / 20.0)
+
+    def test_coordinates_have_their_own(self):
+        increments = np.ones((10, 3, 2))
+        increments[::2, :, 1] = -1.0
+        assert_array_equal(self._factor(increments), [1.25, 0.5])
+
+
+def test_minibatches_find_the_posterior_by_themselves():
+    X, y = line(2000)
+    whole = SVGDSampler(Line(), n_particles=20, max_iter=1000, random_state=0).fit(X, y)
+    parts = SVGDSampler(Line(), n_particles=20, max_iter=2000, tol=0.0, batch_size=50, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        parts.fit(X, y)
+    deviation = whole.particles_.std(axis=0)
+    assert np.all(np.abs(parts.particles_.mean(axis=0) - whole.particles_.mean(axis=0)) < deviation)
+    assert parts.elbo_ == pytest.approx(whole.elbo_, abs=2.0)
+
+
+def test_evaluations_between_steps_of_minibatches_are_near_those_on_all_rows():
+    X, y = line(4000)
+    sampler = SVGDSampler(Line(), n_particles=20, max_iter=200, tol=0.0, batch_size=20, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        sampler.fit(X, y)
+    assert len(sampler.elbo_history_) == 20
+    assert sampler.elbo_history_[-1] == sampler.elbo_
+    direct = len(X) * sampler.score(X, y) - sampler.posterior_.kl(sampler.prior_)
+    assert sampler.elbo_ == pytest.approx(direct, rel=1e-9)
+    assert sampler.elbo_history_[-2] == pytest.approx(sampler.elbo_, rel=0.2)

@@ -1,0 +1,18 @@
+"""Twins of `skvi.kernels.networks`."""
+
+import numpy as np
+
+
+def activate(layers, inputs, floor, hidden):
+    hidden[:] = np.maximum(layers @ inputs, floor)
+
+
+def combine(weights, hidden, outputs):
+    outputs[:] = weights @ hidden
+
+
+def pull_back(weights, slopes, rows, rectified, hidden, weight_gradient, layer_gradient):
+    weight_gradient[:] = slopes @ hidden.transpose(0, 2, 1)
+    derivative = hidden > 0.0 if rectified else 1.0 - hidden**2
+    hidden[:] = (weights.transpose(0, 2, 1) @ slopes) * derivative
+    layer_gradient[:] = hidden @ rows
