@@ -11,8 +11,9 @@ from skvi.gradient.optimizers import OPTIMIZERS
 from skvi.gradient.particles import SteinFlow
 from skvi.gradient.steps import FixedStep, KestenStep, TurningStep
 
-# The step that "auto" starts from, in units of the parameters' scales.
+# The steps that "auto" starts from, in units of the parameters' scales: with all rows, and with mini-batches.
 _FIRST_STEP = 0.1
+_FIRST_NOISY_STEP = 0.05
 
 
 class ParticleFlows:
@@ -22,7 +23,9 @@ class ParticleFlows:
         """A new optimizer and a rule of its steps' lengths; noisy directions are those of mini-batches."""
         if self.step_size != "auto":
             return OPTIMIZERS[self.optimizer](self.step_size), FixedStep()
-        return OPTIMIZERS[self.optimizer](_FIRST_STEP), KestenStep() if noisy else TurningStep()
+        if noisy:
+            return OPTIMIZERS[self.optimizer](_FIRST_NOISY_STEP), KestenStep()
+        return OPTIMIZERS[self.optimizer](_FIRST_STEP), TurningStep()
 
     def _flow(self, target, z, rng, rules, metric):
         optimizer, step = rules

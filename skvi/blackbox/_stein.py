@@ -46,9 +46,9 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
         median over all pairs, those of a particle with itself included. A number is in units of the parameters'
         scales.
     step_size : "auto" or float, default="auto"
-        Step of the optimizer, in units of the parameters' scales. "auto" starts at 0.1 and adapts it for each
-        coordinate: longer while steps lead on, shorter where they circle or, with mini-batches, wander about. With a
-        number "rmsprop" never comes to rest, but goes on in steps of that size.
+        Step of the optimizer, in units of the parameters' scales. "auto" starts at 0.1, with mini-batches at 0.05, and
+        adapts it for each coordinate: longer while steps lead on, shorter where they circle or, with mini-batches,
+        wander about. With a number "rmsprop" never comes to rest, but goes on in steps of that size.
     optimizer : {"rmsprop", "adagrad", "adam", "sgd"}, default="rmsprop"
         How directions become steps. "rmsprop" is what the reference code runs under the name AdaGrad; "sgd" takes them
         as they are, and suits `preconditioner="hessian"`.
