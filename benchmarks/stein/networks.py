@@ -87,7 +87,7 @@ def _rows(options, name):
     for contestant, results in found.items():
         figures = [_with_error([result[i] for result in results]) for i in (0, 1)]
         yield [
-            *(name, steps, contestant, *(f"{figure:.3f}" for pair in figures for figure in pair), seconds[contestant]),
+            *(name, steps, contestant, *(_digits(figure) for pair in figures for figure in pair), seconds[contestant]),
             seconds["numpy one by one"] / seconds[contestant],
             seconds["numpy batched"] / seconds[contestant],
             *(f"{figure:.3f}" for figure in _PUBLISHED[name]),
@@ -95,7 +95,11 @@ def _rows(options, name):
 
 
 def _with_error(values):
-    return mean(values), stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return mean(values), stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+
+
+def _digits(figure):
+    return None if figure is None else f"{figure:.3f}"
 
 
 def _contest(split, steps, seed):
