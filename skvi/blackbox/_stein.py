@@ -331,7 +331,7 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        elif self.spread_ < _COLLAPSED and self.n_particles > 1:
+        if self.spread_ < _COLLAPSED and self.n_particles > 1:
             warnings.warn(
                 f"The {self.n_particles} particles have collapsed: their variances are about {self.spread_:.2g} of "
                 f"what the posterior of {len(self._layout.labels)} parameters asks for, so that intervals are too "
