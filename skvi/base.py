@@ -103,6 +103,24 @@ def check_count(name, value):
         raise ValueError(f"{name}={value!r}: give a positive integer")
 
 
+def check_classes(classes):
+    """Return the classes, at least two."""
+    if len(classes) == 1:
+        raise ValueError(
+            f"y holds one class alone, {classes[0]!r}: give rows of two classes or more with positive weights, or name "
+            "all in the `classes` of partial_fit"
+        )
+    return classes
+
+
+def class_numbers(y, weights, classes):
+    """Position of each row's class; of rows without weight any."""
+    unknown = np.setdiff1d(y[weights > 0.0], classes)
+    if len(unknown):
+        raise ValueError(f"y holds {unknown[0]!r}, which is none of the classes {classes.tolist()}")
+    return np.minimum(np.searchsorted(classes, y), len(classes) - 1)
+
+
 def check_same_n_components(estimator, begun):
     """Raise ValueError where n_components has changed since the first partial_fit, which had so many."""
     if estimator.n_components != begun:

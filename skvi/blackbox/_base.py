@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skvi import _threads
-from skvi.base import VariationalEstimator, check_magnitude
+from skvi.base import VariationalEstimator, check_classes, check_magnitude, class_numbers
 from skvi.blackbox._check import check_quickly
 from skvi.blackbox._checks import column_ranges
 from skvi.blackbox._jitted import batched
@@ -125,25 +125,9 @@ class ModelEstimator(VariationalEstimator):
         check_magnitude("y", y)
         return X, np.asarray(y, dtype=np.float64)
 
-    def _encoded(self, y):
-        """Labels as their places among the classes."""
-        if self._kind() != "classifier":
-            return y
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(f"y holds {unknown[0]!r}, which is none of the classes {self.classes_.tolist()}")
-        return np.searchsorted(self.classes_, y)
-
-    def _find_classes(self, y, weights, classes=None):
-        """Set the classes of rows that count."""
-        if self._kind() != "classifier":
-            return
-        self.classes_ = np.unique(y[weights > 0.0] if classes is None else np.asarray(classes))
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"y holds one class alone, {self.classes_[0]!r}: give rows of two classes or more with positive "
-                "weights, or name all in the `classes` of partial_fit"
-            )
+    def _encoded(self, y, weights):
+        """Labels of classifiers as their places among the classes."""
+        return class_numbers(y, weights, self.classes_) if self._kind() == "classifier" else y
 
     def _rows(self, X, y, sample_weight, classes=None, *, reset, first=True):
         """Rows that count, with their targets and weights."""
@@ -152,11 +136,11 @@ class ModelEstimator(VariationalEstimator):
         used = weights > 0.0
         if not used.any():
             raise ValueError("sample_weight is zero for all rows: give a positive weight to one at least")
-        if first:
-            self._find_classes(y, weights, classes)
         if not used.all():
             X, weights, y = X[used], weights[used], None if y is None else y[used]
-        return X, self._encoded(y), weights
+        if first and self._kind() == "classifier":
+            self.classes_ = check_classes(np.unique(y if classes is None else np.asarray(classes)))
+        return X, self._encoded(y, weights), weights
 
     def _make_target(self, model, X, y, weights):
         """The target of inference for rows; X is None for a density without data."""
@@ -202,7 +186,7 @@ class ModelEstimator(VariationalEstimator):
             check_magnitude("X", X)
         else:
             X, y = self._validate_data(X, y, reset=False)
-            y = self._encoded(y)
+            y = self._encoded(y, np.ones(X.shape[0]))
         n_jobs = _threads.effective_n_jobs(self.n_jobs)
         return Target(self.model_, self._layout, X, y, np.ones(X.shape[0]), n_jobs)
 

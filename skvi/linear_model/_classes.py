@@ -5,7 +5,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skvi.base import check_magnitude
+from skvi.base import check_magnitude, class_numbers
 from skvi.families import (
     CenteredGivenPrecision,
     CenteredIndependent,
@@ -100,24 +100,6 @@ class GeneralizedLinearClasses(GeneralizedLinearVI):
         """Logarithms of the probabilities of several classes, shape (n_classes, n_samples)."""
         rows = Observations(X, np.zeros(X.shape[0]), np.ones(X.shape[0]))
         return self._over_rows(rows, lambda _, mean, var: log_probabilities(mean, var))
-
-
-def check_classes(classes):
-    """Return the classes, at least two."""
-    if len(classes) == 1:
-        raise ValueError(
-            f"y holds one class alone, {classes[0]!r}: give rows of two classes or more with positive weights, or name "
-            "all in the `classes` of partial_fit"
-        )
-    return classes
-
-
-def class_numbers(y, weights, classes):
-    """Position of each row's class; of rows without weight any."""
-    unknown = np.setdiff1d(y[weights > 0.0], classes)
-    if len(unknown):
-        raise ValueError(f"y holds {unknown[0]!r}, which is none of the classes {classes.tolist()}")
-    return np.minimum(np.searchsorted(classes, y), len(classes) - 1)
 
 
 def class_factors(class_weight, classes, y, weights):

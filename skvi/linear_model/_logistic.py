@@ -5,8 +5,8 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skvi.base import restores_on_error
-from skvi.linear_model._classes import LIKELIHOODS, GeneralizedLinearClasses, check_classes
+from skvi.base import check_classes, restores_on_error
+from skvi.linear_model._classes import LIKELIHOODS, GeneralizedLinearClasses
 from skvi.models.glm_predictive import logit_of_mean
 from skvi.models.softmax import log_odds
 
