@@ -28,7 +28,7 @@ ALLOWED |= {room: ESTIMATORS | {"families"} for room in ("model_selection", "ins
 #: the package itself shows what users import
 ALLOWED[""] = ESTIMATORS | {"model_selection", "inspection", "families"}
 
-WITHOUT_SKLEARN = {"_threads", "_numba", "kernels", "engine", "models"}
+WITHOUT_SKLEARN = {"_threads", "_numba", "kernels", "engine", "models", "gradient"}
 FAMILIES_MAY_USE = {"sklearn.utils.check_random_state"}
 JIT_NAMES = {"jit", "njit", "vectorize", "guvectorize", "cfunc", "stencil", "generated_jit", "prange"}
 
