@@ -72,8 +72,7 @@ class ParticleFlows:
         """The flow from the particles of the last fit, where they fit and are asked for."""
         if not (self.warm_start and hasattr(self, "posterior_")):
             return None
-        width = self._free.shape == (self.n_particles, target.n_parameters)
-        if not width or target.layout.labels != self._layout.labels:
+        if self._free.shape != (self.n_particles, target.n_parameters) or target.layout.labels != self._layout.labels:
             return None
         flow = self._resumed(target, rng)
         flow.z = target.layout.free(self.posterior_.draws)

@@ -60,7 +60,8 @@ class CurvatureMetric(Metric):
             step = np.zeros(width)
             step[coordinate] = _STEP * max(1.0, float(np.abs(z[:, coordinate]).max()))
             change = target.gradient(z + step) - target.gradient(z - step)
-            curvature[coordinate] = -np.mean(change[np.isfinite(change).all(axis=1)], axis=0) / (2.0 * step[coordinate])
+            change = change[np.isfinite(change).all(axis=1)] / (2.0 * step[coordinate])
+            curvature[coordinate] = -change.mean(axis=0) if len(change) else np.nan
         if np.isfinite(curvature).all():
             values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
             values = np.abs(values)

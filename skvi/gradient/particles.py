@@ -67,7 +67,7 @@ class SteinFlow:
         The particles in free numbers.
     optimizer : object
         Makes increments of directions.
-    step : FixedStep or TurningStep
+    step : FixedStep, TurningStep or KestenStep
     kernel : {"rbf", "imq"}
     bandwidth : float or None
         None is the median rule, anew at every step.
