@@ -113,6 +113,12 @@ def check_classes(classes):
     return classes
 
 
+def check_same_classes(classes, begun):
+    """Raise ValueError where classes are given that are not those of the first partial_fit."""
+    if classes is not None and not np.array_equal(np.unique(classes), begun):
+        raise ValueError(f"classes={classes!r}, but the first call of partial_fit had {begun.tolist()}")
+
+
 def class_numbers(y, weights, classes):
     """Position of each row's class; of rows without weight any."""
     unknown = np.setdiff1d(y[weights > 0.0], classes)

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skvi import _threads
-from skvi.base import VariationalEstimator, check_classes, check_magnitude, class_numbers
+from skvi.base import VariationalEstimator, check_classes, check_magnitude, check_same_classes, class_numbers
 from skvi.blackbox._check import check_quickly
 from skvi.blackbox._checks import column_ranges
 from skvi.blackbox._jitted import batched
@@ -138,8 +138,11 @@ class ModelEstimator(VariationalEstimator):
             raise ValueError("sample_weight is zero for all rows: give a positive weight to one at least")
         if not used.all():
             X, weights, y = X[used], weights[used], None if y is None else y[used]
-        if first and self._kind() == "classifier":
-            self.classes_ = check_classes(np.unique(y if classes is None else np.asarray(classes)))
+        if self._kind() == "classifier":
+            if first:
+                self.classes_ = check_classes(np.unique(y if classes is None else np.asarray(classes)))
+            else:
+                check_same_classes(classes, self.classes_)
         return X, self._encoded(y, weights), weights
 
     def _make_target(self, model, X, y, weights):

@@ -5,7 +5,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skvi.base import check_classes, restores_on_error
+from skvi.base import check_classes, check_same_classes, restores_on_error
 from skvi.linear_model._classes import LIKELIHOODS, GeneralizedLinearClasses
 from skvi.models.glm_predictive import logit_of_mean
 from skvi.models.softmax import log_odds
@@ -257,8 +257,8 @@ class BayesianLogisticRegressionVI(ClassifierMixin, GeneralizedLinearClasses):
         weights = self._validate_weights(sample_weight, X)
         if first:
             self.classes_ = check_classes(np.unique(y[weights > 0.0] if classes is None else np.asarray(classes)))
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(f"classes={classes!r}, but the first call of partial_fit had {self.classes_.tolist()}")
+        else:
+            check_same_classes(classes, self.classes_)
         return self._partial_fit_rows(self._observations(X, y, weights), X)
 
     def decision_function(self, X):

@@ -201,6 +201,8 @@ def test_classes_and_their_probabilities():
         sampler.score(X, np.full(60, "d"))
     with pytest.raises(ValueError, match="one class alone"):
         SVGDSampler(Softmax()).fit(X, np.full(60, "d"))
+    with pytest.raises(ValueError, match="the first call of partial_fit had"):
+        sampler.partial_fit(X, y, classes=["a", "b"])
 
 
 def test_a_collapse_is_said():
