@@ -290,25 +290,16 @@ class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
 
     def _flow_to_rest(self, flow, X):
         every = self.evaluate_every or max(1, self.max_iter // _EVALUATIONS)
-        metric_rows = look_rows = None
         if self.batch_size is not None:
-            metric_rows = _METRIC_BATCHES * self.batch_size
-            look_rows = max(metric_rows, int(_LOOK * every * self.batch_size))
+            flow.metric_rows = _METRIC_BATCHES * self.batch_size
+            flow.look_rows = max(flow.metric_rows, int(_LOOK * every * self.batch_size))
 
         def state(trace):
             return self._fitted(flow) | self._found(trace)
 
         observer = SweepObserver(self, X, -(-self.max_iter // every), state)
         try:
-            trace = run(
-                flow,
-                max_iter=self.max_iter,
-                evaluate_every=every,
-                tol=self.tol,
-                metric_rows=metric_rows,
-                look_rows=look_rows,
-                observer=observer,
-            )
+            trace = run(flow, max_iter=self.max_iter, evaluate_every=every, tol=self.tol, observer=observer)
         except FloatingPointError as error:
             raise ValueError(
                 f"{type(self).__name__} met numbers beyond float64: {error}. Check the model, give its "

@@ -40,21 +40,18 @@ class Trace:
         self.steps.append(n_steps)
 
 
-def run(flow, *, max_iter, evaluate_every, tol, metric_rows=None, look_rows=None, observer=None):
-    """Advance a flow until it has come to rest or max_iter steps are made; evaluate it every so often.
-
-    The last evaluation is on all rows.
+def run(method, *, max_iter, evaluate_every, tol, observer=None):
+    """Advance a method until it has come to rest or max_iter steps are made; evaluate it every so often.
 
     Parameters
     ----------
-    flow : SteinFlow
+    method : object
+        Its `begin_round()` is called before the steps between two evaluations, `advance()` makes one of them,
+        `motion()` says how much it still moves, and `evaluate(last)` gives an object with `elbo`, on all rows where
+        it is the last.
     max_iter, evaluate_every : int
     tol : float
-        The flow has come to rest where its motion between two evaluations has a mean of at most this.
-    metric_rows : int or None
-        Rows from which a metric that adapts takes the curvature.
-    look_rows : int or None
-        Rows that evaluations before the last are made on; None is all.
+        The method has come to rest where its motion between two evaluations is at most this.
     observer : object or None
         Its `begin(iteration)` is called before and its `end(iteration, trace)` after the steps between two
         evaluations; where the latter returns true, the run stops.
@@ -68,23 +65,21 @@ def run(flow, *, max_iter, evaluate_every, tol, metric_rows=None, look_rows=None
     while n_steps < max_iter and not (trace.converged or trace.stopped):
         if observer is not None:
             observer.begin(len(trace.steps))
-        if flow.metric.adapts:
-            flow.refresh_metric(metric_rows)
-        flow.rest()
-        n_steps += _advance(flow, min(evaluate_every, max_iter - n_steps))
-        trace.rest = flow.motion.rest(flow.metric.whiten(flow.z))
-        trace.converged = flow.at_full_drive and trace.rest <= tol
+        method.begin_round()
+        n_steps += _advance(method, min(evaluate_every, max_iter - n_steps))
+        trace.rest = method.motion()
+        trace.converged = trace.rest <= tol
         ended = trace.converged or n_steps >= max_iter
-        trace.record(n_steps, flow.evaluate(None if ended else look_rows))
+        trace.record(n_steps, method.evaluate(ended))
         trace.stopped = observer is not None and bool(observer.end(len(trace.steps) - 1, trace))
-        if trace.stopped and not ended and look_rows is not None:
-            trace.evaluations[-1] = flow.evaluate()
+        if trace.stopped and not ended:
+            trace.evaluations[-1] = method.evaluate(True)
     return trace
 
 
-def _advance(flow, n_steps):
-    # One limit for all steps: setting it at each would cost as much as a step of few particles.
+def _advance(method, n_steps):
+    # One limit for all steps: setting it at each would cost as much as a step of few draws.
     with _threads.single_threaded_blas():
         for _ in range(n_steps):
-            flow.advance()
+            method.advance()
     return n_steps

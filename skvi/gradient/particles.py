@@ -76,6 +76,10 @@ class SteinFlow:
     metric : Metric
         Of the space in which particles repel each other and move.
     batch_size : int or None
+    metric_rows : int or None
+        Rows from which a metric that adapts takes the curvature; None is all.
+    look_rows : int or None
+        Rows of evaluations before the last; None is all.
     rng : numpy.random.RandomState
     n_jobs : int
     """
@@ -89,6 +93,8 @@ class SteinFlow:
     drive: object = None
     metric: Metric = field(default_factory=Metric)
     batch_size: int | None = None
+    metric_rows: int | None = None
+    look_rows: int | None = None
     rng: object = None
     n_jobs: int = 1
     n_steps: int = 0
@@ -97,16 +103,22 @@ class SteinFlow:
 
     def __post_init__(self):
         self._order = None
-        self.rest()
+        self._forget()
 
-    def rest(self):
-        """Forget the motion so far."""
-        self.motion = Motion(np.zeros(self.z.shape[1]), np.zeros(self.z.shape[1]))
+    def _forget(self):
+        self._motion = Motion(np.zeros(self.z.shape[1]), np.zeros(self.z.shape[1]))
 
-    @property
-    def at_full_drive(self):
-        """Whether the drive has stopped changing."""
-        return self.drive is None or self.n_steps >= self.drive.n_annealed
+    def begin_round(self):
+        """Adapt the metric to where the particles are now, and forget the motion so far."""
+        if self.metric.adapts:
+            self.n_gradients += self.metric.adapt(self.rows(self.metric_rows), self.z)
+        self._forget()
+
+    def motion(self):
+        """Mean motion of the particles since the round began; infinite while the drive changes."""
+        if self.drive is not None and self.n_steps < self.drive.n_annealed:
+            return np.inf
+        return self._motion.rest(self.metric.whiten(self.z))
 
     @property
     def n_batches(self):
@@ -134,17 +146,14 @@ class SteinFlow:
         increment = self.optimizer.increment(direction)
         increment *= self.step.factor
         self.step.observe(direction, increment)
-        self.motion.observe(y, direction)
+        self._motion.observe(y, direction)
         self.z = self.z + self.metric.unwhiten(increment)
         self.n_steps += 1
 
-    def refresh_metric(self, size):
-        """Adapt the metric to where the particles are now."""
-        self.n_gradients += self.metric.adapt(self.rows(size), self.z)
-
-    def evaluate(self, n_rows=None):
-        """The worth of the particles on all rows, or as estimated from so many, which are always the same."""
+    def evaluate(self, last=True):
+        """The worth of the particles, before the last time as estimated from some rows, which are always the same."""
         target = self.target
+        n_rows = None if last else self.look_rows
         if n_rows is not None and target.has_rows and n_rows < target.X.shape[0]:
             target = target.minibatch(np.sort(np.random.default_rng(0).permutation(target.X.shape[0])[:n_rows]))
         gradients = self._finite(target.gradient(self.z))
