@@ -197,7 +197,8 @@ class ModelEstimator(VariationalEstimator):
         tags, of_model = super().__sklearn_tags__(), model_tags(self.model)
         kind = self._kind()
         tags.estimator_type = "density_estimator" if kind == "density" else kind
-        tags.transformer_tags = TransformerTags()
+        if hasattr(self, "transform"):
+            tags.transformer_tags = TransformerTags()
         if kind == "classifier":
             multi_class = of_model.classifier_tags is None or of_model.classifier_tags.multi_class
             tags.classifier_tags = ClassifierTags(poor_score=True, multi_class=multi_class)

@@ -5,7 +5,6 @@ import inspect
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -29,33 +28,32 @@ def _of_kind(*kinds):
     return check
 
 
-def _has(*names):
-    """A check for `available_if`: the model has these methods."""
+def has(name):
+    """A check for `available_if`: the model has this method."""
 
     def check(estimator):
-        for name in names:
-            if estimator.model is not None and not hasattr(estimator.model, name):
-                raise AttributeError(f"the model {type(estimator.model).__name__} has no {name}")
+        if estimator.model is not None and not hasattr(estimator.model, name):
+            raise AttributeError(f"the model {type(estimator.model).__name__} has no {name}")
         return True
 
     return check
 
 
 def _samples(estimator):
-    return _of_kind("regressor")(estimator) and _has("sample")(estimator)
+    return _of_kind("regressor")(estimator) and has("sample")(estimator)
 
 
 def _scores_rows(estimator):
-    return _of_kind("density")(estimator) and _has("log_likelihood")(estimator)
+    return _of_kind("density")(estimator) and has("log_likelihood")(estimator)
 
 
-class DrawPredictions(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class DrawPredictions:
     """Scores and predictions of estimators whose posterior is draws: `_draws()` are those of the parameters."""
 
     def _draws(self):
         return self.posterior_.draws
 
-    @available_if(_has("log_likelihood"))
+    @available_if(has("log_likelihood"))
     def score(self, X, y=None, sample_weight=None):
         """Return the mean evidence lower bound of a row, in nats: the draws' mean log-likelihood, E_q[log p(y | x)].
 
@@ -77,7 +75,7 @@ class DrawPredictions(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         weights = self._validate_weights(sample_weight, target.X)
         return float(np.average(target.expected_log_likelihood(self._draws()), weights=weights))
 
-    @available_if(_has("log_likelihood"))
+    @available_if(has("log_likelihood"))
     def pointwise_log_likelihood(self, X, y=None):
         """Return the log-likelihood (nats) of each row under each draw, shape (n_draws, n_samples).
 
@@ -203,32 +201,6 @@ class DrawPredictions(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
-
-    def transform(self, X):
-        """Return what each draw says of each row, shape (n_samples, n_draws).
-
-        That is its prediction, the probability of the second class, or the log-likelihood (nats) where the model does
-        not predict. With more than two classes the probabilities of all stand side by side, draw by draw.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        """
-        check_is_fitted(self)
-        _has("log_likelihood")(self)
-        if self._kind() == "density":
-            return self.pointwise_log_likelihood(X).T
-        predicted = self._predicted(X)
-        if predicted.ndim == 2:
-            return predicted.T
-        if predicted.shape[2] == 2:
-            return predicted[:, :, 1].T
-        return predicted.transpose(1, 0, 2).reshape(predicted.shape[1], -1)
-
-    @property
-    def _n_features_out(self):
-        n_classes = len(self.classes_) if self._kind() == "classifier" else 2
-        return len(next(iter(self._draws().values()))) * (n_classes if n_classes > 2 else 1)
 
     def sample(self, n=1, random_state=None):
         """Draw parameters from the posterior, shape (n, n_parameters), in the order of `parameter_names_`.

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skvi.base import SweepObserver, restores_on_error
 from skvi.blackbox._base import ModelEstimator
+from skvi.blackbox._features import DrawFeatures
 from skvi.blackbox._particles import ParticleFlows
 from skvi.blackbox._predictions import DrawPredictions
 from skvi.gradient.annealing import ANNEALINGS
@@ -26,7 +27,7 @@ _METRIC_BATCHES = 10
 _LOOK = 0.25
 
 
-class SVGDSampler(ParticleFlows, DrawPredictions, ModelEstimator):
+class SVGDSampler(ParticleFlows, DrawFeatures, DrawPredictions, ModelEstimator):
     """Particles that flow to the posterior of a model: Stein variational gradient descent.
 
     Each step moves all particles along phi(z) = mean_j [k(z_j, z) grad log p(z_j) + grad_j k(z_j, z)], in which the
