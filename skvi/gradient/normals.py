@@ -179,11 +179,19 @@ class MeanField(NormalApproximation):
     def whiten(self, z):
         return (z - self.mean) / self.scale
 
+    def to_noise(self, slopes):
+        """Slopes in z, (T, P), as slopes in the noise."""
+        return slopes * self.scale
+
+    def from_noise(self, slopes):
+        """Slopes in the noise, (T, P), as slopes in z."""
+        return slopes / self.scale
+
 
 class _DrawnMeanField(_DrawnNormal):
     @property
     def score(self):
-        return -self._noise / self._normal.scale
+        return self._normal.from_noise(-self._noise)
 
     def pull_back_each(self, slopes, weights):
         return np.concatenate([slopes, slopes * self._noise - weights[:, None] / self._normal.scale], axis=1)
@@ -246,11 +254,19 @@ class FullRank(NormalApproximation):
     def whiten(self, z):
         return solve_triangular(self.factor, (z - self.mean).T, lower=True, check_finite=False).T
 
+    def to_noise(self, slopes):
+        """Slopes in z, (T, P), as slopes in the noise."""
+        return slopes @ self.factor
+
+    def from_noise(self, slopes):
+        """Slopes in the noise, (T, P), as slopes in z."""
+        return solve_triangular(self.factor, slopes.T, lower=True, trans="T", check_finite=False).T
+
 
 class _DrawnFullRank(_DrawnNormal):
     @property
     def score(self):
-        return -solve_triangular(self._normal.factor, self._noise.T, lower=True, trans="T", check_finite=False).T
+        return self._normal.from_noise(-self._noise)
 
     def pull_back_each(self, slopes, weights):
         rows, columns = np.tril_indices(self._normal.width)
