@@ -1,0 +1,198 @@
+"""Pathfinder: the best of the normals along quasi-Newton paths (Zhang, Carpenter, Gelman, Vehtari 2022)."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.special import logsumexp
+
+from skvi import _threads
+from skvi.gradient.climb import Climb
+from skvi.gradient.curvature import Stretched, stretches
+from skvi.gradient.loop import Trace
+from skvi.gradient.outcome import Outcome
+
+# Places of a path whose normals are compared: densities of draws are most of the cost on small problems.
+_CANDIDATES = 12
+# Doubles of an array of directions of some normals.
+_CHUNK_DOUBLES = 2**22
+# How often a start where the density is not finite is drawn anew, and how much closer each time.
+_MAX_REDRAWS = 30
+_REDRAW_SHRINKAGE = 0.8
+
+
+@dataclass
+class Paths(Outcome):
+    """What pathfinder found: `approximation` is the normal of the highest bound among those of all paths.
+
+    Parameters
+    ----------
+    normals : list of Stretched
+        The best normal of each path, the best path first.
+    """
+
+    normals: list = field(default_factory=list)
+
+    def sample(self, n_draws, rng):
+        """Draws of the equal mixture of the paths' normals, (n_draws, P), and their log density (nats), (n_draws,).
+
+        The same number of draws comes from each path; importance ratios against the mixture are bounded by the
+        number of paths times those against any one of them.
+        """
+        shares = np.diff(np.linspace(0, n_draws, len(self.normals) + 1).astype(int))
+        z = [
+            normal.draw(rng.standard_normal((share, normal.n_noise))).z
+            for normal, share in zip(self.normals, shares, strict=True)
+        ]
+        z = np.concatenate(z)
+        densities = [normal.log_density(z) for normal in self.normals]
+        return z, logsumexp(densities, axis=0) - np.log(len(self.normals))
+
+
+@dataclass
+class _Look:
+    elbo: float
+
+
+def pathfinder(target, start, rng, *, n_paths=4, memory=10, max_iter=500, tol=1e-6, n_draws=10, observer=None):
+    """Climb to modes from several starts, and take the best of the normals on the way there.
+
+    At places x of a path the normal has the covariance H, the path's inverse Hessian, and the mean x + H g(x). Up to
+    twelve of a path, at even distances, the last among them, are compared by estimates of their bounds.
+
+    Parameters
+    ----------
+    target : CountedTarget
+    start : ndarray of shape (P,) or (K, P) or None
+        The first start, or all. None is zero; further starts are drawn from a standard normal about the first.
+    rng : RandomState
+    n_paths : int, default=4
+    memory : int, default=10
+        Pairs of steps and turns of the gradient that a covariance is made of, at most P + 2.
+    max_iter : int, default=500
+        Trials of steps of all paths.
+    tol : float, default=1e-6
+        A path is at rest where it expects to gain less (nats).
+    n_draws : int, default=10
+        Draws of each normal for its bound, half of them mirrored.
+    observer : object or None
+        Its `begin(0)` and `end(0, trace)` are called before and after.
+
+    Returns
+    -------
+    Paths
+        With "elbo" (nats), the compared bounds along the best path, and "path_elbo", the best bound of each path.
+
+    Raises
+    ------
+    FloatingPointError
+        Where the density or its gradient is not finite at any start that was tried.
+    """
+    with _threads.single_threaded_blas():
+        if observer is not None:
+            observer.begin(0)
+        starts = _finite_starts(target, _starts(target, start, rng, n_paths), rng)
+        climb = Climb(target, starts, memory=min(memory, target.n_parameters + 2), tol=tol)
+        for _ in range(max_iter):
+            if climb.ended:
+                break
+            climb.advance()
+        noise = rng.standard_normal((-(-n_draws // 2), target.n_parameters))
+        noise = np.concatenate([noise, -noise])
+        found = [_best_normal(target, path, climb.steps.shape[1], noise) for path in climb.paths]
+    return _outcome(climb.paths, found, observer)
+
+
+def _starts(target, start, rng, n_paths):
+    start = np.zeros(target.n_parameters) if start is None else np.asarray(start, dtype=np.float64)
+    if start.ndim == 2:
+        return start
+    starts = start + rng.standard_normal((n_paths, len(start)))
+    starts[0] = start
+    return starts
+
+
+def _finite_starts(target, starts, rng):
+    """Starts at which density and gradient are finite; others are drawn anew, ever closer to the first."""
+    center, spread = starts[0].copy(), 1.0
+    finite = _is_finite(target, starts)
+    for _ in range(_MAX_REDRAWS):
+        bad = np.flatnonzero(~finite)
+        if not len(bad):
+            break
+        starts[bad] = center + spread * rng.standard_normal((len(bad), len(center)))
+        finite[bad] = _is_finite(target, starts[bad])
+        spread *= _REDRAW_SHRINKAGE
+    if not finite.any():
+        raise FloatingPointError(
+            f"the log density or its gradient is not finite at any of {len(starts) * (1 + _MAX_REDRAWS)} starts"
+        )
+    return starts[finite]
+
+
+def _is_finite(target, places):
+    finite = np.isfinite(target.log_density(places))
+    finite[finite] = np.isfinite(target.gradient(places[finite])).all(axis=1)
+    return finite
+
+
+def _best_normal(target, path, memory, noise):
+    """The normal of the highest bound on a path, its bound, and the bounds of all that are compared."""
+    last = len(path.places) - 1
+    candidates = np.unique(np.linspace(min(1, last), last, _CANDIDATES).round().astype(int))
+    normals = _normals(path, candidates, memory)
+    z = np.concatenate([normal.draw(noise).z for normal in normals])
+    values = target.log_density(z).reshape(len(normals), len(noise))
+    entropies = np.array([normal.entropy for normal in normals])
+    elbos = values.mean(axis=1) + entropies
+    best = int(np.argmax(elbos))
+    if np.isfinite(elbos[best]):
+        return normals[best], elbos[best], elbos
+    return *_narrowed(target, path.places[-1], normals[-1], noise), elbos
+
+
+def _normals(path, candidates, memory):
+    size = max(1, _CHUNK_DOUBLES // (2 * memory * len(path.places[0])))
+    normals = []
+    for some in np.split(candidates, range(size, len(candidates), size)):
+        windows = [path.window(place, memory) for place in some]
+        diagonals = np.array([path.diagonals[place] for place in some])
+        directions, stretch = stretches(diagonals, *(np.array(pairs) for pairs in zip(*windows, strict=True)))
+        for i, place in enumerate(some):
+            mean = path.places[place] + path.directions[place]
+            normals.append(Stretched(mean, np.sqrt(diagonals[i]), directions[i], stretch[i]))
+    return normals
+
+
+def _narrowed(target, place, normal, noise):
+    """A normal about the end of a path, so narrow that the density is finite at all draws; and its bound."""
+    normal = Stretched(place, normal.scale, normal.directions, normal.stretch)
+    for _ in range(_MAX_REDRAWS):
+        elbo = target.log_density(normal.draw(noise).z).mean() + normal.entropy
+        if np.isfinite(elbo):
+            break
+        normal = Stretched(place, 0.5 * normal.scale, normal.directions, normal.stretch)
+    return normal, elbo
+
+
+def _outcome(paths, found, observer):
+    order = sorted(range(len(found)), key=lambda i: -found[i][1])
+    best = order[0]
+    path, (normal, elbo, elbos) = paths[best], found[best]
+    if observer is not None:
+        trace = Trace()
+        trace.record(len(path.places) - 1, _Look(elbo))
+        observer.end(0, trace)
+    n_steps = len(path.places) - 1
+    reason = (
+        f"the best path came to rest after {n_steps} steps"
+        if path.at_rest
+        else f"the best path was still climbing after {n_steps} steps: raise max_iter, or scale the parameters"
+    )
+    return Paths(
+        approximation=normal,
+        converged=path.at_rest,
+        reason=reason,
+        n_steps=n_steps,
+        history={"elbo": [float(value) for value in elbos], "path_elbo": [float(found[i][1]) for i in order]},
+        normals=[found[i][0] for i in order],
+    )
