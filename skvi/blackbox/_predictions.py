@@ -1,6 +1,8 @@
 """What draws of a model's parameters say of rows: scores, densities, predictions."""
 
+import importlib
 import inspect
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -234,20 +236,37 @@ class DrawPredictions:
         columns = {"mean": mean, "sd": draws.std(axis=0), "lower": lower, "upper": upper}
         return pd.DataFrame(columns | {"probability_of_sign": same_sign}, index=self.parameter_names_)
 
-    def to_arviz(self):
+    def to_arviz(self, X=None, y=None):
         """Return the draws as ArviZ holds them: one chain, the parameters by name.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            Rows whose log-likelihoods under each draw are to be added, as "rows", for `arviz.loo` and
+            `arviz.compare`; None adds none.
+        y : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        arviz.InferenceData
+            Since ArviZ 1.0 an xarray.DataTree.
 
         Raises
         ------
         ImportError
-            Where ArviZ is not installed.
+            Where neither ArviZ nor its part arviz-base is installed.
         """
         check_is_fitted(self)
-        try:
-            import arviz
-        except ImportError as error:
-            raise ImportError("to_arviz needs ArviZ: pip install arviz") from error
-        posterior = {name: draws[None] for name, draws in self._draws().items()}
-        if "posterior" in inspect.signature(arviz.from_dict).parameters:
-            return arviz.from_dict(posterior=posterior)
-        return arviz.from_dict({"posterior": posterior})
+        groups = {"posterior": {name: draws[None] for name, draws in self._draws().items()}}
+        if X is not None:
+            groups["log_likelihood"] = {"rows": self.pointwise_log_likelihood(X, y)[None]}
+        from_dict = _from_dict_of_arviz()
+        # Groups were keywords before ArviZ 1.0, and are entries of one dictionary since.
+        return from_dict(**groups) if "posterior" in inspect.signature(from_dict).parameters else from_dict(groups)
+
+
+def _from_dict_of_arviz():
+    for library in ("arviz", "arviz_base"):
+        with suppress(ImportError):
+            return importlib.import_module(library).from_dict
+    raise ImportError("to_arviz needs ArviZ: pip install arviz")

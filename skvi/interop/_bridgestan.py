@@ -1,6 +1,7 @@
 """Densities of Stan models."""
 
 import threading
+from collections import Counter
 
 import numpy as np
 
@@ -15,9 +16,10 @@ _ONE_AT_A_TIME = threading.Lock()
 def from_bridgestan(stan_model, start=None, scale=1.0, n_jobs=None):
     """A model from a Stan model with its data, through BridgeStan.
 
-    The numbers are Stan's unconstrained parameters in the order of `stan_model.param_unc_names()`; the density has
-    all constants (propto=False) and the log-determinants of Stan's maps (jacobian=True). Where Stan rejects a draw
-    the log density is minus infinity and the gradient not a number.
+    The parameters are Stan's unconstrained ones in the order of `stan_model.param_unc_names()`, those of one name as
+    one vector: a matrix in Stan's order, its columns after each other. The density has all constants (propto=False)
+    and the log-determinants of Stan's maps (jacobian=True). Where Stan rejects a draw the log density is minus
+    infinity and the gradient not a number.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ def from_bridgestan(stan_model, start=None, scale=1.0, n_jobs=None):
     Notes
     -----
     Tested in full where BridgeStan is installed, and elsewhere against a stand-in with the interface of BridgeStan 2:
-    `param_unc_num`, `log_density`, `log_density_gradient` and `model_info`.
+    `param_unc_num`, `param_unc_names`, `log_density`, `log_density_gradient` and `model_info`.
 
     Examples
     --------
@@ -57,14 +59,20 @@ def from_bridgestan(stan_model, start=None, scale=1.0, n_jobs=None):
     bridgestan = require("bridgestan", "from_bridgestan")
     if not isinstance(stan_model, bridgestan.StanModel):
         raise TypeError(f"stan_model is a {type(stan_model).__name__}: give a bridgestan.StanModel")
-    n_parameters = stan_model.param_unc_num()
-    if not n_parameters:
+    if not stan_model.param_unc_num():
         raise ValueError("the Stan model has no parameters: there is nothing to infer")
+    shapes = _shapes(stan_model.param_unc_names())
     threaded = "stan_threads=true" in stan_model.model_info().lower()
     functions = [
         EachDraw(_StanFunction(stan_model, gradient, threaded), n_jobs if threaded else 1) for gradient in (False, True)
     ]
-    return from_density(*functions, n_parameters=n_parameters, start=start, scale=scale)
+    return from_density(*functions, start=start, scale=scale, shapes=shapes)
+
+
+def _shapes(labels):
+    """Shapes by name of numbers that Stan labels such as sigma, beta.1, beta.2."""
+    lengths = Counter(label.partition(".")[0] for label in labels)
+    return {name: () if name in labels else (length,) for name, length in lengths.items()}
 
 
 class _StanFunction:

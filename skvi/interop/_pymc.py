@@ -15,9 +15,9 @@ _ONE_AT_A_TIME = threading.Lock()
 def from_pymc(pm_model, scale=1.0):
     """A model from a PyMC model with its data: its log density and gradient over all value variables.
 
-    The numbers are those of `pm_model.value_vars`, ravelled and side by side. PyMC has mapped them to real ones (the
-    logarithm of a standard deviation, for instance) and its density holds the log-determinants. Searches start
-    from `pm_model.initial_point()`. The function evaluates one draw at a time.
+    The parameters are `pm_model.value_vars`, by PyMC's names and in its shapes. PyMC has mapped them to real numbers
+    (`sigma_log__` is the logarithm of `sigma`, for instance) and its density holds the log-determinants. Searches
+    start from `pm_model.initial_point()`. The function evaluates one draw at a time.
 
     Parameters
     ----------
@@ -62,8 +62,9 @@ def from_pymc(pm_model, scale=1.0):
     )
     gradient = require("pytensor", "from_pymc").grad(log_density, joined)
     start = np.concatenate([np.ravel(point[variable.name]) for variable in variables])
+    shapes = {variable.name: np.shape(point[variable.name]) for variable in variables}
     functions = [EachDraw(_Compiled(pymc.pytensorf, joined, output)) for output in (log_density, gradient)]
-    return from_density(*functions, n_parameters=len(start), start=start, scale=scale)
+    return from_density(*functions, start=start, scale=scale, shapes=shapes)
 
 
 def _check(pm_model, pymc):

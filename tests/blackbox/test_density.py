@@ -70,6 +70,25 @@ def test_parameters_have_starts_and_scales():
     assert_allclose(parameter.scale, [0.1, 0.2, 0.3])
 
 
+@pytest.mark.parametrize("kind", ["batched", "compiled", "mixed"])
+def test_parameters_may_have_names_and_shapes(kind):
+    vector = MODELS[kind]
+    model = from_density(
+        vector.log_density, vector.gradient, start=[1.0, 2.0, 3.0], scale=SCALES, shapes={"slopes": (1, 2), "noise": ()}
+    )
+    slopes, noise = model.parameters()
+    assert (slopes.name, slopes.shape, noise.name, noise.shape) == ("slopes", (1, 2), "noise", ())
+    assert_allclose(slopes.start, [[1.0, 2.0]])
+    assert_allclose(noise.scale, 0.5)
+    check_model(clone(model))
+    check_model(pickle.loads(pickle.dumps(model)))
+    theta = {"noise": DRAWS[:, 2], "slopes": DRAWS[:, None, :2]}
+    assert_allclose(model.log_prior(theta), log_density(DRAWS), rtol=1e-14)
+    gradients = model.grad_log_prior(theta)
+    assert_allclose(gradients["slopes"], gradient(DRAWS)[:, None, :2], rtol=1e-14)
+    assert_allclose(gradients["noise"], gradient(DRAWS)[:, 2], rtol=1e-14)
+
+
 def test_wrong_gradients_are_found():
     with pytest.raises(ValueError, match=r"wrong sign at 3 of 3 coordinates: theta\[0\]"):
         check_model(from_density(log_density, lambda draws: draws / SCALES**2, 3))
@@ -84,6 +103,13 @@ def test_wrong_gradients_are_found():
         ({"log_density": log_density, "n_parameters": 0}, ValueError, "n_parameters=0"),
         ({"log_density": log_density, "n_parameters": 2.0}, ValueError, "n_parameters=2.0"),
         ({"log_density": log_density, "n_parameters": 2, "start": [1.0] * 3}, ValueError, "start of parameter 'theta'"),
+        ({"log_density": log_density, "n_parameters": 2, "shapes": {"w": 3}}, ValueError, "hold 3: leave it out"),
+        ({"log_density": log_density, "shapes": {}}, ValueError, "n_parameters=0"),
+        (
+            {"log_density": log_density, "shapes": {"w": 3, "b": ()}, "start": [1.0, 2.0]},
+            ValueError,
+            "'w, b' has shape",
+        ),
         ({"log_density": log_density, "n_parameters": 2, "scale": -1.0}, ValueError, "give positive numbers"),
     ],
 )

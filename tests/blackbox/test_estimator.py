@@ -1,6 +1,8 @@
 """Estimators of models as scikit-learn and its users see them."""
 
 import pickle
+import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -177,12 +179,56 @@ def test_verbose_fits_print_evaluations(capsys):
     assert "SVGDSampler iteration 1: bound" in capsys.readouterr().out
 
 
-def test_arviz_is_asked_for_where_it_is_missing():
+def test_arviz_is_asked_for_where_it_is_missing(monkeypatch):
     sampler = SVGDSampler(Normal(), random_state=0).fit(None)
-    try:
-        import arviz  # noqa: F401
-    except ImportError:
-        with pytest.raises(ImportError, match="pip install arviz"):
-            sampler.to_arviz()
-    else:
-        assert sampler.to_arviz().posterior["theta"].shape == (1, 100, 1)
+    for library in ("arviz", "arviz_base"):
+        monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match="pip install arviz"):
+        sampler.to_arviz()
+
+
+class FakeArviz:
+    """What `from_dict` takes before ArviZ 1.0, and since."""
+
+    @staticmethod
+    def before(posterior=None, *, log_likelihood=None):
+        return {"posterior": posterior, "log_likelihood": log_likelihood}
+
+    @staticmethod
+    def since(data, *, name=None):
+        return {"posterior": None, "log_likelihood": None} | data
+
+
+@pytest.mark.parametrize("library", ["arviz", "arviz_base"])
+@pytest.mark.parametrize("from_dict", [FakeArviz.before, FakeArviz.since], ids=["before", "since"])
+def test_arviz_gets_draws_by_name_and_what_they_say_of_rows(library, from_dict, monkeypatch):
+    monkeypatch.setitem(sys.modules, "arviz", None)
+    monkeypatch.setitem(sys.modules, library, types.SimpleNamespace(from_dict=from_dict))
+    X, y = line()
+    sampler = SVGDSampler(Line(), random_state=0).fit(X, y)
+    assert sampler.to_arviz()["log_likelihood"] is None
+    data = sampler.to_arviz(X, y)
+    assert_array_equal(data["posterior"]["weights"], sampler.particles_[None])
+    assert_array_equal(data["log_likelihood"]["rows"][0], sampler.pointwise_log_likelihood(X, y))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("library", ["arviz", "arviz_base"])
+def test_real_arviz(library, monkeypatch):
+    pytest.importorskip(library)
+    if library == "arviz_base":
+        monkeypatch.setitem(sys.modules, "arviz", None)
+    X, y = line()
+    data = SVGDSampler(Line(), random_state=0).fit(X, y).to_arviz(X, y)
+    assert data.posterior["weights"].shape == (1, 100, X.shape[1])
+    assert data.log_likelihood["rows"].shape == (1, 100, len(y))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_real_arviz_leaves_rows_out():
+    arviz = pytest.importorskip("arviz")
+    X, y = line()
+    sampler = SVGDSampler(Line(), random_state=0).fit(X, y)
+    loo = arviz.loo(sampler.to_arviz(X, y))
+    assert loo.elpd_loo < sampler.log_predictive_density(X, y).sum()
+    assert loo.p_loo == pytest.approx(X.shape[1], abs=1.0)

@@ -6,6 +6,19 @@ import types
 import numpy as np
 
 
+class Switch:
+    """A setting of JAX: it is called to make a context, and has no truth value."""
+
+    def __init__(self, context):
+        self.context = context
+
+    def __call__(self, enabled):
+        return self.context(enabled)
+
+    def __bool__(self):
+        raise TypeError("bool() not supported for instances of type 'State'")
+
+
 class FakeJax(types.ModuleType):
     """`jax` in numpy: a function of one draw is mapped over draws, and differentiated by differences."""
 
@@ -14,7 +27,7 @@ class FakeJax(types.ModuleType):
         self.bits = 32
         self.compiled = 0
         if new:
-            self.enable_x64 = self._enable_x64
+            self.enable_x64 = Switch(self._enable_x64)
         self.experimental = types.ModuleType("jax.experimental")
         self.experimental.enable_x64 = self._enable_x64
 
@@ -119,6 +132,9 @@ class FakeStanModel:
 
     def param_unc_num(self):
         return self.n_parameters
+
+    def param_unc_names(self):
+        return ["mu", *(f"beta.{i}" for i in range(1, self.n_parameters))]
 
     def log_density(self, theta_unc, *, propto=True, jacobian=True):
         return self.log_density_gradient(theta_unc, propto=propto, jacobian=jacobian)[0]
