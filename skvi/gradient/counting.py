@@ -42,6 +42,18 @@ class CountedTarget:
         """The counted target with the likelihood of some rows, scaled up to the weight of all."""
         return CountedTarget(self.target.minibatch(rows), self.counts)
 
+    def reweighted(self, row_weight):
+        """The counted target whose rows count by other weights."""
+        return CountedTarget(self.target.reweighted(row_weight), self.counts)
+
+    def parts(self, z):
+        """Log-likelihood of each row, (T, N), and log prior, (T,), at draws; NaN counts as -inf."""
+        with np.errstate(all="ignore"):
+            likelihoods, prior = self.target.parts(z)
+        self.counts.densities += len(z)
+        self.counts.nonfinite += int(np.sum(~(np.isfinite(prior) & np.isfinite(likelihoods).all(axis=1))))
+        return likelihoods, prior
+
     def log_density(self, z):
         """Log density at draws, (T, P) -> (T,); NaN counts as -inf."""
         with np.errstate(all="ignore"):

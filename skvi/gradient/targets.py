@@ -70,6 +70,10 @@ class Target:
         y = None if self.y is None else self.y[rows]
         return Target(self.model, self.layout, self.X[rows], y, weight, self.n_jobs)
 
+    def reweighted(self, row_weight):
+        """The target whose rows count by other weights."""
+        return Target(self.model, self.layout, self.X, self.y, row_weight, self.n_jobs)
+
     def over_rows(self, n_draws, evaluate):
         """Values of a function of (X, y, row_weight) for each chunk of rows, in order."""
         size = max(_LEAST_ROWS, _CHUNK_DOUBLES // n_draws)
@@ -114,6 +118,14 @@ class Target:
         with np.errstate(invalid="ignore"):
             values = self.log_joint(self.layout.constrain(z)) + self.layout.log_jacobian(z)
         return np.where(np.isnan(values), -np.inf, values)
+
+    def parts(self, z):
+        """Log-likelihood of each row, (T, N), and log prior of the free numbers, (T,); NaN counts as -inf."""
+        with np.errstate(invalid="ignore"):
+            theta = self.layout.constrain(z)
+            prior = np.asarray(self.model.log_prior(theta), dtype=np.float64) + self.layout.log_jacobian(z)
+            likelihoods = self.log_likelihood(theta)
+        return np.where(np.isnan(likelihoods), -np.inf, likelihoods), np.where(np.isnan(prior), -np.inf, prior)
 
     def gradient(self, z):
         """Gradient of the log density, (T, P); by differences where the model gives none."""
