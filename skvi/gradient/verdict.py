@@ -1,0 +1,302 @@
+"""The verdict: whether an approximation can be trusted, found out from its own draws, and what to try if not.
+
+Trusted means: no mean is off by more than a tenth of the posterior's deviation, no deviation by more than ten
+percent, as far as draws of the approximation can tell. Modes that lie beyond its draws they cannot see, unless the
+search has been there and says so.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from skvi import _threads
+from skvi.gradient.measures import Errors, Slopes, compare_slopes, draw_blocks, weighted_errors
+from skvi.gradient.normals import MeanField, NormalApproximation
+from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
+
+#: errors of means, in deviations, and of logarithms of deviations, up to which an approximation is trusted
+TOLERANCE = 0.1
+
+# Standard errors of weighted means up to which importance weights decide alone.
+_PRECISE = 0.05
+# Errors of the deviations of a fitted normal are about half of the bend, with a margin.
+_LARGEST_BEND = 0.1
+_LEAST_GRADIENTS = 200
+_MOST_GRADIENTS = 2000
+# A direct search over more free numbers than these asks too much of a full covariance.
+_MOST_FULL_RANK = 500
+# Another mode counts where its mass may be a twentieth of this one's.
+_LOG_RIVAL = math.log(0.05)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known about an approximation q of a target p, and whether to trust it.
+
+    Parameters
+    ----------
+    elbo, elbo_se : float
+        Evidence lower bound and its standard error (nats), over the draws where the density is finite. Minus
+        infinity where it is finite at none.
+    khat : float
+        Index of the tail of p / q; see `skvi.gradient.pareto.smooth`.
+    n_nonfinite : int
+        Draws without a finite density.
+    weighted : Errors
+        Errors of q's means and deviations by importance weights, for free numbers, then for the quantities asked for.
+        Noise where k-hat is above 0.7.
+    slopes : Slopes or None
+        Measures by gradients; None without finite gradients.
+    trusted : bool
+    message : str
+    z : ndarray of shape (T, P)
+        The draws.
+    log_weights : ndarray of shape (T,)
+        Their smoothed, normalised log weights.
+    """
+
+    elbo: float
+    elbo_se: float
+    khat: float
+    n_nonfinite: int
+    weighted: Errors
+    slopes: Slopes | None
+    trusted: bool
+    message: str
+    z: np.ndarray
+    log_weights: np.ndarray
+
+    @property
+    def fisher_divergence(self):
+        """Mean of |C'(grad log p - grad log q)|^2 over draws of q, C C' its covariance; NaN without gradients."""
+        return math.nan if self.slopes is None else self.slopes.fisher_divergence
+
+
+def judge(target, approximation, rng, *, n_draws=2000, n_gradients=None, quantities=None, labels=None, places=None):
+    """Measure an approximation and say whether to trust it.
+
+    Parameters
+    ----------
+    target : CountedTarget
+    approximation : object
+        A `NormalApproximation` or a flow.
+    rng : numpy.random.RandomState
+    n_draws : int, default=2000
+        Densities that it takes.
+    n_gradients : int, default=None
+        Gradients that it takes. None is 200, or two more than twice the free numbers if these are more, and at most
+        2000; 0 suits densities that have no gradient.
+    quantities : callable, default=None
+        Maps draws (T, P) to further numbers (T, Q) whose means and deviations have to be right, such as constrained
+        parameters.
+    labels : sequence of str, default=None
+        Names of the free numbers, then of the quantities.
+    places : ndarray of shape (n, P), default=None
+        Where searches from other starts have ended: a mode among them that the approximation misses is reported.
+
+    Returns
+    -------
+    Verdict
+    """
+    if n_gradients is None:
+        n_gradients = min(max(_LEAST_GRADIENTS, 2 * (approximation.width + 1)), _MOST_GRADIENTS)
+    with _threads.single_threaded_blas():
+        return _judge(
+            target,
+            approximation,
+            _sample(approximation, rng, max(n_draws, n_gradients), n_gradients),
+            quantities,
+            labels,
+            places,
+        )
+
+
+def _judge(target, approximation, sample, quantities, labels, places):
+    z, log_q, scores = sample
+    log_ratios = _log_ratios(target, z, log_q)
+    log_weights, khat = smooth(log_ratios)
+    finite = np.isfinite(log_ratios)
+    elbo, elbo_se = _elbo(log_ratios[finite])
+    weighted = _weigh(z, log_weights, quantities)
+    slopes = _slopes(target, z[: len(scores)], scores)
+    rival = _has_rival(target, places, z, log_q, elbo)
+    findings = _Findings(approximation, khat, weighted, slopes, int((~finite).sum()), len(z), rival, labels)
+    head = f"ELBO {elbo:.{_decimals(elbo_se)}f} +- {elbo_se:.{_decimals(elbo_se)}f} nats, k-hat {khat:.2f}"
+    complaint = findings.complaint()
+    return Verdict(
+        *(elbo, elbo_se, khat, findings.n_nonfinite, weighted, slopes, complaint is None),
+        f"{head}: {complaint or 'means and deviations can be relied on'}",
+        *(z, log_weights),
+    )
+
+
+def _elbo(log_ratios):
+    """Mean of log p - log q and its standard error."""
+    if len(log_ratios) < 2:
+        return (float(log_ratios[0]) if len(log_ratios) else -math.inf), math.inf
+    return float(log_ratios.mean()), float(log_ratios.std(ddof=1)) / math.sqrt(len(log_ratios))
+
+
+def _decimals(error):
+    """Decimals that show the first digit of an error."""
+    return min(max(1, -math.floor(math.log10(error))), 6) if 0.0 < error < math.inf else 1
+
+
+def _sample(approximation, rng, n_draws, n_scores):
+    """Draws, their log densities, and the scores of the first of them."""
+    drawn, scores, n_scored = [], [np.empty((0, approximation.width))], 0
+    for block in draw_blocks(approximation, rng, n_draws):
+        drawn.append(block)
+        if n_scored < n_scores:
+            scores.append(block.score[: n_scores - n_scored])
+            n_scored += len(scores[-1])
+    return (
+        np.concatenate([block.z for block in drawn]),
+        np.concatenate([block.log_density for block in drawn]),
+        np.concatenate(scores),
+    )
+
+
+def _log_ratios(target, z, log_q):
+    """log p - log q at draws; minus infinity where one of them is not finite."""
+    ratios = np.full(len(z), -np.inf)
+    usable = np.isfinite(z).all(axis=1) & np.isfinite(log_q)
+    if usable.any():
+        values = target.log_density(z[usable])
+        ratios[usable] = np.where(np.isfinite(values), values - log_q[usable], -np.inf)
+    return ratios
+
+
+def _weigh(z, log_weights, quantities):
+    usable = np.isfinite(z).all(axis=1)
+    if not usable.any():
+        return Errors(*(np.full(z.shape[1], math.inf) for _ in range(4)))
+    values = z[usable]
+    if quantities is not None:
+        with np.errstate(all="ignore"):
+            values = np.column_stack([values, quantities(values)])
+    return weighted_errors(values, log_weights[usable])
+
+
+def _slopes(target, z, scores):
+    usable = np.isfinite(z).all(axis=1) & np.isfinite(scores).all(axis=1)
+    if not usable.any():
+        return None
+    gradients = target.gradient(z[usable])
+    finite = np.isfinite(gradients).all(axis=1)
+    # Fewer than two draws have no covariance.
+    if finite.sum() < 2:
+        return None
+    return compare_slopes(z[usable][finite], gradients[finite], scores[usable][finite])
+
+
+def _has_rival(target, places, z, log_q, elbo):
+    """Whether one of some places lies beyond the draws and may hold much mass, if its mode is as wide as q."""
+    if places is None or not np.isfinite(elbo):
+        return False
+    center, sd = z.mean(axis=0), z.std(axis=0)
+    reach = np.abs((z - center) / sd).max()
+    beyond = np.abs((places - center) / sd).max(axis=1) > 1.5 * reach
+    if not beyond.any():
+        return False
+    heights = target.log_density(places[beyond]) - log_q.max()
+    return bool((heights > elbo + _LOG_RIVAL).any())
+
+
+@dataclass(frozen=True)
+class _Findings:
+    """All that decides, and the words for it."""
+
+    approximation: object
+    khat: float
+    weighted: Errors
+    slopes: Slopes | None
+    n_nonfinite: int
+    n_draws: int
+    rival: bool
+    labels: object
+
+    def complaint(self):
+        """What is wrong and what to try next; None where nothing is."""
+        if self.n_nonfinite == self.n_draws:
+            return "the density is finite at none of the draws; start elsewhere, or give parameters a start and a scale"
+        if self.rival:
+            return (
+                "another start has led to a mode that lies beyond the draws and may hold as much mass; compare fits by "
+                "elbo_, or try SVGDSampler"
+            )
+        error = self._error()
+        return None if error is None else f"{error}; {self._remedy()}"
+
+    def _error(self):
+        """The worst error: by slopes where these bend little, else by weights where these are precise."""
+        reliable = self.khat < LARGEST_RELIABLE
+        if self._bends_little():
+            found = self._words(self.slopes.errors, 1.0)
+            # What weights find far beyond their noise counts too: slopes see the first order only.
+            return self._words(self.weighted, -3.0) if found is None and reliable else found
+        noise = _largest(np.maximum(self.weighted.mean_se, self.weighted.log_sd_se))
+        if reliable and (noise <= _PRECISE or self.slopes is None):
+            return self._words(self.weighted, 1.0)
+        found = self._words(self.weighted, -2.0) if reliable else None
+        if found is None and self.slopes is not None:
+            found = self._words(self.slopes.errors, -2.0)
+        return found or f"means and deviations may be off by more than {TOLERANCE:g} deviations"
+
+    def _bends_little(self):
+        """Whether log p is so nearly normal where q is that slopes tell of means and deviations."""
+        if self.slopes is None:
+            return False
+        # Without a regression the divergence bounds errors of means by its root.
+        return self.slopes.bend <= (_LARGEST_BEND if self.slopes.errors is not None else TOLERANCE**2)
+
+    def _words(self, errors, n_se):
+        """The worst of some errors, if with so many standard errors it is above what is tolerated: in words."""
+        if errors is None:
+            return None
+        means = _guard(np.abs(errors.mean) + n_se * errors.mean_se)
+        deviations = _guard(np.abs(errors.log_sd) + n_se * errors.log_sd_se)
+        if max(means.max(), deviations.max()) <= TOLERANCE:
+            return None
+        if means.max() >= deviations.max():
+            worst = int(means.argmax())
+            side = "low" if errors.mean[worst] > 0.0 else "high"
+            return f"the mean of {self._label(worst)} seems {abs(errors.mean[worst]):.2f} deviations too {side}"
+        worst = int(deviations.argmax())
+        ratio = math.exp(-errors.log_sd[worst])
+        return f"the deviation of {self._label(worst)} seems {ratio:.2f} times what it should be"
+
+    def _label(self, index):
+        return f"free number {index}" if self.labels is None else str(self.labels[index])
+
+    def _remedy(self):
+        tries, unsettled = [], self._unsettled()
+        if isinstance(self.approximation, MeanField):
+            tries.append("family='fullrank'" if self.approximation.width <= _MOST_FULL_RANK else "family='lowrank'")
+        elif isinstance(self.approximation, NormalApproximation) and not (unsettled and self._bends_little()):
+            tries.append("family='realnvp'")
+        if unsettled:
+            tries.append("more iterations or another method")
+        if self.khat < LARGEST_RELIABLE:
+            tries.append("importance_resample=True")
+        return f"try {', '.join(tries or ['SVGDSampler'])}"
+
+    def _unsettled(self):
+        """Whether another member of the same family would clearly be better."""
+        slopes = self.slopes
+        if slopes is None:
+            return False
+        if isinstance(self.approximation, NormalApproximation) and not isinstance(self.approximation, MeanField):
+            return self._words(slopes.errors, -2.0) is not None
+        gains = (slopes.location, slopes.location_se), (slopes.spread, slopes.spread_se)
+        return max((np.abs(gain) - 3.0 * error).max() for gain, error in gains) > TOLERANCE
+
+
+def _largest(values):
+    return float(_guard(values).max())
+
+
+def _guard(values):
+    """Numbers in which what is undefined counts as infinite."""
+    return np.where(np.isnan(values), math.inf, values)

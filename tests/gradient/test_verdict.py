@@ -1,0 +1,206 @@
+"""The verdict: right figures where they are known, and no silent failure."""
+
+import math
+
+import numpy as np
+import pytest
+
+from skvi.blackbox import from_density
+from skvi.gradient.counting import CountedTarget
+from skvi.gradient.normals import FullRank, LowRank, MeanField
+from skvi.gradient.parameters import Layout
+from skvi.gradient.targets import Target
+from skvi.gradient.verdict import judge
+
+
+def make_target(log_density, gradient, width):
+    model = from_density(log_density, gradient, n_parameters=width)
+    return CountedTarget(Target(model, Layout(model.parameters())))
+
+
+def normal_target(mean, covariance):
+    """An unnormalised normal: its evidence is 2.5."""
+    mean, precision = np.asarray(mean, float), np.linalg.inv(covariance)
+    constant = 2.5 - 0.5 * np.linalg.slogdet(2.0 * np.pi * np.asarray(covariance))[1]
+
+    def log_density(z):
+        return constant - 0.5 * np.einsum("tp,pq,tq->t", z - mean, precision, z - mean)
+
+    return make_target(log_density, lambda z: -(z - mean) @ precision, len(mean))
+
+
+def verdict_on(target, approximation, seed=0, **settings):
+    return judge(target, approximation, np.random.RandomState(seed), **settings)
+
+
+COVARIANCE = np.array([[4.0, 1.5, 0.0], [1.5, 1.0, -0.2], [0.0, -0.2, 1e-4]]) + np.diag([0.0, 0.0, 0.1])
+
+
+def test_the_target_itself_is_trusted_without_any_noise():
+    mean = np.array([1.0, -2.0, 1e3])
+    target = normal_target(mean, COVARIANCE)
+    verdict = verdict_on(target, FullRank.from_covariance(mean, COVARIANCE))
+    np.testing.assert_allclose(verdict.elbo, 2.5, atol=1e-8)
+    assert verdict.khat == 0.0
+    assert verdict.elbo_se < 1e-8
+    assert verdict.fisher_divergence < 1e-12
+    assert verdict.trusted
+    assert "can be relied on" in verdict.message
+    assert (target.counts.densities, target.counts.gradients, verdict.n_nonfinite) == (2000, 200, 0)
+
+
+def test_errors_of_mean_and_deviation_are_measured():
+    """q lies 0.2 deviations too high, and is 10 percent too narrow: both measures say so."""
+    approximation = FullRank.from_covariance(0.2 * np.sqrt(np.diag(COVARIANCE)), 0.81 * COVARIANCE)
+    verdict = verdict_on(normal_target(np.zeros(3), COVARIANCE), approximation)
+    for errors, noise in ((verdict.weighted, 4.0), (verdict.slopes.errors, 0.0)):
+        assert (np.abs(errors.mean + 0.2) < 0.005 + noise * errors.mean_se).all()
+        assert (np.abs(errors.log_sd + math.log(0.9)) < 0.005 + noise * errors.log_sd_se).all()
+    assert not verdict.trusted
+    assert "too high" in verdict.message
+    assert "another method" in verdict.message
+
+
+def test_standard_errors_are_those_of_repeated_verdicts():
+    approximation = MeanField(np.array([0.1, -0.1]), np.array([0.95, 1.0]))
+    target = normal_target(np.zeros(2), [[1.0, 0.3], [0.3, 1.0]])
+    verdicts = [verdict_on(target, approximation, seed, n_draws=500) for seed in range(60)]
+    for name in ("mean", "log_sd"):
+        found = np.array([getattr(v.weighted, name) for v in verdicts])
+        claimed = np.array([getattr(v.weighted, f"{name}_se") for v in verdicts]).mean(axis=0)
+        np.testing.assert_allclose(found.std(axis=0), claimed, rtol=0.35)
+    np.testing.assert_allclose(np.std([v.elbo for v in verdicts]), verdicts[0].elbo_se, rtol=0.35)
+
+
+def test_independence_is_not_trusted_where_there_is_correlation():
+    covariance = np.array([[1.0, 0.8], [0.8, 1.0]])
+    best = MeanField(np.zeros(2), np.sqrt(1.0 / np.diag(np.linalg.inv(covariance))))
+    verdict = verdict_on(normal_target(np.zeros(2), covariance), best)
+    np.testing.assert_allclose(verdict.slopes.errors.log_sd, -math.log(0.6), rtol=1e-8)
+    assert np.abs(verdict.slopes.spread).max() < 4.0 * verdict.slopes.spread_se.max()
+    assert not verdict.trusted
+    assert "family='fullrank'" in verdict.message
+    assert "iterations" not in verdict.message
+
+
+def test_no_affine_map_changes_the_verdict():
+    rng = np.random.RandomState(3)
+    matrix, shift = rng.normal(size=(3, 3)), rng.normal(size=3)
+    lower = np.tril(matrix) + 2.0 * np.eye(3)
+
+    def log_density(z):
+        return -np.sum(np.log(np.cosh(z - 0.3)), axis=1)
+
+    def gradient(z):
+        return -np.tanh(z - 0.3)
+
+    plain = verdict_on(make_target(log_density, gradient, 3), FullRank(np.zeros(3), np.eye(3)))
+    inverse = np.linalg.inv(lower)
+    moved = make_target(
+        lambda x: log_density((x - shift) @ inverse.T), lambda x: gradient((x - shift) @ inverse.T) @ inverse, 3
+    )
+    mapped = verdict_on(moved, FullRank(shift, lower))
+    np.testing.assert_allclose(mapped.fisher_divergence, plain.fisher_divergence, rtol=1e-8)
+    np.testing.assert_allclose([mapped.khat, mapped.slopes.bend], [plain.khat, plain.slopes.bend], rtol=1e-7)
+
+
+def student(dof, width):
+    """Independent Student t variables of unit variance."""
+    scale = dof - 2.0
+
+    def log_density(z):
+        return -0.5 * (dof + 1.0) * np.log1p(z**2 / scale).sum(axis=1)
+
+    return make_target(log_density, lambda z: -(dof + 1.0) * z / (scale + z**2), width)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_nearly_normal_posterior_of_many_parameters_is_trusted(seed):
+    """Weights alone would not do: among 100 deviations one seems off."""
+    verdict = verdict_on(student(30.0, 100), MeanField(np.zeros(100), np.full(100, 0.98)), seed)
+    assert np.abs(verdict.weighted.log_sd).max() > 0.05
+    assert np.abs(verdict.slopes.errors.log_sd).max() < 0.06
+    assert verdict.trusted
+
+
+def test_heavy_tails_are_not_trusted():
+    verdict = verdict_on(student(2.5, 4), MeanField(np.zeros(4), np.full(4, 0.2)))
+    assert verdict.khat > 0.7
+    assert not verdict.trusted
+    assert "importance_resample" not in verdict.message
+
+
+def test_low_rank_approximations_are_judged():
+    factor = np.array([[1.0], [2.0], [-1.0]])
+    q = LowRank(np.zeros(3), np.ones(3), factor)
+    verdict = verdict_on(normal_target(np.zeros(3), q.covariance), q)
+    assert verdict.trusted
+    assert verdict.fisher_divergence < 1e-12
+
+
+def test_a_mode_beyond_the_draws_is_seen_where_the_search_has_been():
+    def log_density(z):
+        return np.logaddexp(-0.5 * (z[:, 0] + 10.0) ** 2, -0.5 * (z[:, 0] - 10.0) ** 2)
+
+    def gradient(z):
+        return 10.0 * np.tanh(10.0 * z) - z
+
+    target, q = make_target(log_density, gradient, 1), MeanField(np.array([10.0]), np.ones(1))
+    assert verdict_on(target, q, places=np.array([[10.5], [9.0]])).trusted
+    verdict = verdict_on(target, q, places=np.array([[10.5], [-10.0]]))
+    assert not verdict.trusted
+    assert "another start" in verdict.message
+
+
+def half_normal():
+    with np.errstate(all="ignore"):
+        return make_target(
+            lambda z: np.where(z[:, 0] > 0.0, -0.5 * z[:, 0] ** 2, -np.inf),
+            lambda z: np.where(z > 0.0, -z, np.nan),
+            1,
+        )
+
+
+def test_draws_without_a_density_are_counted_and_survived():
+    verdict = verdict_on(half_normal(), MeanField(np.zeros(1), np.ones(1)))
+    assert 900 < verdict.n_nonfinite < 1100
+    assert np.isfinite([verdict.elbo, verdict.elbo_se, verdict.khat, verdict.fisher_divergence]).all()
+    assert not verdict.trusted
+    # The mean of |z|.
+    np.testing.assert_allclose(np.exp(verdict.log_weights) @ verdict.z[:, 0], math.sqrt(2.0 / math.pi), atol=0.05)
+
+
+def test_a_density_that_is_finite_nowhere_gives_words():
+    verdict = verdict_on(half_normal(), MeanField(np.array([-50.0]), np.ones(1)))
+    assert verdict.elbo == -math.inf
+    assert math.isnan(verdict.fisher_divergence)
+    assert not verdict.trusted
+    assert "start elsewhere" in verdict.message
+
+
+def test_densities_without_a_gradient_are_judged_by_weights():
+    target = normal_target(np.zeros(2), np.eye(2))
+    good, bad = MeanField(np.zeros(2), np.full(2, 1.02)), MeanField(np.zeros(2), np.full(2, 0.8))
+    assert verdict_on(target, good, n_gradients=0).trusted
+    verdict = verdict_on(target, bad, n_gradients=0)
+    assert not verdict.trusted
+    assert math.isnan(verdict.fisher_divergence)
+    assert target.counts.gradients == 0
+
+
+def test_quantities_have_to_be_right_too():
+    """A log-normal mean whose log is off by little."""
+    target = normal_target(np.zeros(1), [[4.0]])
+    q = MeanField(np.zeros(1), np.array([1.85]))
+    labels = ["log rate", "rate"]
+    assert verdict_on(target, q, labels=labels).trusted
+    verdict = verdict_on(target, q, quantities=np.exp, labels=labels)
+    assert not verdict.trusted
+    assert " rate " in verdict.message
+    overflown = verdict_on(target, q, quantities=lambda z: np.exp(1e3 * z), labels=labels)
+    assert not overflown.trusted
+
+
+def test_a_quantity_that_never_varies_has_no_error():
+    q = MeanField(np.zeros(1), np.ones(1))
+    assert verdict_on(normal_target(np.zeros(1), [[1.01]]), q, quantities=np.ones_like).trusted
