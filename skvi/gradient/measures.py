@@ -60,11 +60,11 @@ class Slopes:
     errors: Errors | None
 
 
-def draw_blocks(approximation, rng, n_draws):
-    """Draws in blocks, (t, P) each, whose size follows from the number of free numbers alone."""
+def draw_blocks(approximation, noise):
+    """Draws at noise (T, n_noise), in blocks of (t, P) whose size follows from the number of free numbers alone."""
     size = max(32, _BLOCK_DOUBLES // approximation.n_noise)
-    for begin in range(0, n_draws, size):
-        yield approximation.draw(rng.normal(size=(min(size, n_draws - begin), approximation.n_noise)))
+    for begin in range(0, len(noise), size):
+        yield approximation.draw(noise[begin : begin + size])
 
 
 def weighted_errors(values, log_weights):

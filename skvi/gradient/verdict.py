@@ -12,6 +12,7 @@ import numpy as np
 
 from skvi import _threads
 from skvi.gradient.measures import Errors, Slopes, compare_slopes, draw_blocks, weighted_errors
+from skvi.gradient.noise import matched
 from skvi.gradient.normals import MeanField, NormalApproximation
 from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
 
@@ -38,7 +39,7 @@ class Verdict:
     ----------
     elbo, elbo_se : float
         Evidence lower bound and its standard error (nats), over the draws where the density is finite. Minus
-        infinity where it is finite at none.
+        infinity where it is finite at none. The error is that of independent draws, and so on the safe side.
     khat : float
         Index of the tail of p / q; see `skvi.gradient.pareto.smooth`.
     n_nonfinite : int
@@ -52,6 +53,10 @@ class Verdict:
     message : str
     z : ndarray of shape (T, P)
         The draws.
+    log_q : ndarray of shape (T,)
+        Their log densities under q.
+    log_ratios : ndarray of shape (T,)
+        log p - log q at them.
     log_weights : ndarray of shape (T,)
         Their smoothed, normalised log weights.
     """
@@ -65,6 +70,8 @@ class Verdict:
     trusted: bool
     message: str
     z: np.ndarray
+    log_q: np.ndarray
+    log_ratios: np.ndarray
     log_weights: np.ndarray
 
     @property
@@ -101,19 +108,14 @@ def judge(target, approximation, rng, *, n_draws=2000, n_gradients=None, quantit
     """
     if n_gradients is None:
         n_gradients = min(max(_LEAST_GRADIENTS, 2 * (approximation.width + 1)), _MOST_GRADIENTS)
+    # Noise with exact moments makes the bound and its parts exact where p and q are normal.
+    noise = matched(rng, max(n_draws, n_gradients), approximation.n_noise)
     with _threads.single_threaded_blas():
-        return _judge(
-            target,
-            approximation,
-            _sample(approximation, rng, max(n_draws, n_gradients), n_gradients),
-            quantities,
-            labels,
-            places,
-        )
+        return _judge(target, approximation, noise, n_gradients, quantities, labels, places)
 
 
-def _judge(target, approximation, sample, quantities, labels, places):
-    z, log_q, scores = sample
+def _judge(target, approximation, noise, n_gradients, quantities, labels, places):
+    z, log_q, scores = _sample(approximation, noise, n_gradients)
     log_ratios = _log_ratios(target, z, log_q)
     log_weights, khat = smooth(log_ratios)
     finite = np.isfinite(log_ratios)
@@ -127,7 +129,7 @@ def _judge(target, approximation, sample, quantities, labels, places):
     return Verdict(
         *(elbo, elbo_se, khat, findings.n_nonfinite, weighted, slopes, complaint is None),
         f"{head}: {complaint or 'means and deviations can be relied on'}",
-        *(z, log_weights),
+        *(z, log_q, log_ratios, log_weights),
     )
 
 
@@ -143,10 +145,10 @@ def _decimals(error):
     return min(max(1, -math.floor(math.log10(error))), 6) if 0.0 < error < math.inf else 1
 
 
-def _sample(approximation, rng, n_draws, n_scores):
+def _sample(approximation, noise, n_scores):
     """Draws, their log densities, and the scores of the first of them."""
     drawn, scores, n_scored = [], [np.empty((0, approximation.width))], 0
-    for block in draw_blocks(approximation, rng, n_draws):
+    for block in draw_blocks(approximation, noise):
         drawn.append(block)
         if n_scored < n_scores:
             scores.append(block.score[: n_scores - n_scored])
