@@ -36,6 +36,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks topics $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks linear $(if $(DATA),--data $(DATA))
 	$(BIN)/python -m benchmarks stein $(if $(DATA),--data $(DATA))
+	$(BIN)/python -m benchmarks posteriors $(if $(DATA),--data $(DATA))
 
 clean:
 	rm -rf $(VENV) build dist

@@ -11,11 +11,17 @@ from pathlib import Path
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from benchmarks import linear, mixture, stein, topics
+from benchmarks import linear, mixture, posteriors, stein, topics
 from benchmarks._machine import describe_machine
 from benchmarks._options import Options
 
-SUITES = {"mixture": mixture.PARTS, "topics": topics.PARTS, "linear": linear.PARTS, "stein": stein.PARTS}
+SUITES = {
+    "mixture": mixture.PARTS,
+    "topics": topics.PARTS,
+    "linear": linear.PARTS,
+    "stein": stein.PARTS,
+    "posteriors": posteriors.PARTS,
+}
 
 
 def _arguments():

@@ -1,0 +1,5 @@
+"""Posteriors with reference draws: what each method makes of them, how sure it is of that, and what it takes."""
+
+from benchmarks.posteriors.stein import stein
+
+PARTS = {"stein": stein}
