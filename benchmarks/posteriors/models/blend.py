@@ -7,7 +7,7 @@ from benchmarks.posteriors.models._priors import Beta, Normal, half_normal
 from skvi.blackbox import Parameter
 from skvi.blackbox._densities import LOG_2PI, quiet
 
-_PRIORS = {"mu": Normal(0.0, 2.0), "sigma": half_normal(2.0), "share": Beta(5.0, 5.0)}
+PRIORS = {"mu": Normal(0.0, 2.0), "sigma": half_normal(2.0), "share": Beta(5.0, 5.0)}
 
 
 class TwoNormals(BaseEstimator):
@@ -25,11 +25,11 @@ class TwoNormals(BaseEstimator):
 
     @quiet
     def log_prior(self, theta):
-        return sum(prior.log_density(theta[name]) for name, prior in _PRIORS.items())
+        return sum(prior.log_density(theta[name]) for name, prior in PRIORS.items())
 
     @quiet
     def grad_log_prior(self, theta):
-        return {name: prior.slope(theta[name]) for name, prior in _PRIORS.items()}
+        return {name: prior.slope(theta[name]) for name, prior in PRIORS.items()}
 
     @np.errstate(all="ignore")
     def log_likelihood(self, theta, X, y):

@@ -10,7 +10,7 @@ from skvi.blackbox import Parameter
 from skvi.blackbox._densities import total
 
 #: of the rates of either output, in the lower state and in the upper
-_RATE = Normal((0.0, 3.0), (1.0, 1.0))
+RATE = Normal((0.0, 3.0), (1.0, 1.0))
 _BEFORE_DIFFERENCE = ((1, 1), (0, 1))
 
 
@@ -105,11 +105,11 @@ class DriveChain(BaseEstimator):
         rates, out, _, _ = self._density(theta)
         constant = np.sum(gammaln(self.alpha.sum(axis=1))) - np.sum(gammaln(self.alpha))
         dirichlet = total((self.alpha - 1.0) * np.log(theta["moves"]))
-        return out + constant + dirichlet + _RATE.log_density(rates)
+        return out + constant + dirichlet + RATE.log_density(rates)
 
     @np.errstate(all="ignore")
     def grad_log_prior(self, theta):
         rates, _, by_moves, by_rates = self._density(theta)
-        by_rates = (by_rates + _RATE.slope(rates)) @ np.array(_BEFORE_DIFFERENCE).T
+        by_rates = (by_rates + RATE.slope(rates)) @ np.array(_BEFORE_DIFFERENCE).T
         by_moves += (self.alpha - 1.0) / theta["moves"]
         return {"moves": by_moves, "phi": by_rates[:, 0], "lambda": by_rates[:, 1]}

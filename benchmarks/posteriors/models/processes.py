@@ -10,7 +10,7 @@ from skvi.blackbox import Parameter
 from skvi.blackbox._densities import LOG_2PI
 
 _LENGTH, _HEIGHT, _NOISE, _STANDARD = Gamma(25.0, 4.0), half_normal(2.0), half_normal(1.0), Normal()
-_JITTER = 1e-10
+JITTER = 1e-10
 
 
 @jit_helper
@@ -170,7 +170,7 @@ class ProcessCounts(BaseEstimator):
     def _density(self, theta):
         rho, alpha, z = (np.ascontiguousarray(theta[name]) for name in self.priors)
         out, slopes, pulls, logs = np.empty(len(z)), np.empty((len(z), 2)), np.empty(z.shape), np.empty(z.shape)
-        rates_density(self.x, self.counts, _JITTER, rho, alpha, z, out, slopes, pulls, logs)
+        rates_density(self.x, self.counts, JITTER, rho, alpha, z, out, slopes, pulls, logs)
         return out, slopes, pulls, logs
 
     @np.errstate(all="ignore")

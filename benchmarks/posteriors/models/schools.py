@@ -7,7 +7,7 @@ from benchmarks.posteriors.models._priors import Normal, half_cauchy
 from skvi.blackbox import Parameter
 from skvi.blackbox._densities import quiet
 
-_MEAN, _SPREAD, _STANDARD = Normal(0.0, 5.0), half_cauchy(5.0), Normal()
+MEAN, SPREAD, STANDARD = Normal(0.0, 5.0), half_cauchy(5.0), Normal()
 
 
 class EightSchools(BaseEstimator):
@@ -41,16 +41,16 @@ class EightSchools(BaseEstimator):
 
     @quiet
     def log_prior(self, theta):
-        hyper = _MEAN.log_density(theta["mu"]) + _SPREAD.log_density(theta["tau"])
+        hyper = MEAN.log_density(theta["mu"]) + SPREAD.log_density(theta["tau"])
         data = Normal(tuple(self.y), tuple(self.error)).log_density(self.effects(theta))
         if not self.centered:
-            return hyper + data + _STANDARD.log_density(theta["z"])
+            return hyper + data + STANDARD.log_density(theta["z"])
         z, log_tau = self._standard_effects(theta)
-        return hyper + data + _STANDARD.log_density(z) - len(self.y) * log_tau
+        return hyper + data + STANDARD.log_density(z) - len(self.y) * log_tau
 
     @np.errstate(all="ignore")
     def grad_log_prior(self, theta):
-        mu, tau = _MEAN.slope(theta["mu"]), _SPREAD.slope(theta["tau"])
+        mu, tau = MEAN.slope(theta["mu"]), SPREAD.slope(theta["tau"])
         pulls = (self.y - self.effects(theta)) / self.error**2
         if not self.centered:
             z = theta["z"]
