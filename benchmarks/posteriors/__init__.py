@@ -1,5 +1,6 @@
 """Posteriors with reference draws: what each method makes of them, how sure it is of that, and what it takes."""
 
+from benchmarks.posteriors.accuracy import accuracy, unaided
 from benchmarks.posteriors.stein import stein
 
-PARTS = {"stein": stein}
+PARTS = {"stein": stein, "accuracy": accuracy, "unaided": unaided}

@@ -1,0 +1,144 @@
+"""What a contestant is, what it finds, and skvi's own."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skvi.blackbox import SVGDSampler
+from skvi.gradient.targets import Target
+
+try:
+    from skvi.blackbox import BlackBoxVI
+except ImportError:
+    BlackBoxVI = None
+
+OURS = "skvi"
+#: draws by which an approximation is compared with the reference: errors of their means are under 0.01 sd
+_DRAWS = 20_000
+_RATIO_DRAWS = 4000
+#: above this the shape of the tail of importance ratios says not to trust an approximation (Vehtari et al. 2024)
+_LARGEST_KHAT = 0.7
+_VANISHED = 600.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a fit came to.
+
+    Parameters
+    ----------
+    theta : dict
+        Draws of the model's parameters from the approximation.
+    n_gradients : int
+        Gradients of the log density at one point.
+    elbo, elbo_se, khat : float or None
+        In nats; the shape of the tail of importance ratios.
+    converged : bool or None
+        What the contestant says itself; None where it says nothing.
+    message : str
+    """
+
+    theta: dict
+    n_gradients: int
+    elbo: float | None = None
+    elbo_se: float | None = None
+    khat: float | None = None
+    converged: bool | None = None
+    message: str = ""
+
+    @property
+    def trusted(self):
+        """Whether the contestant says to trust it; None where it says nothing."""
+        if self.converged is None:
+            return None
+        return bool(self.converged and (self.khat is None or self.khat <= _LARGEST_KHAT))
+
+
+class Ours:
+    """An estimator of skvi.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        Gives an estimator for a model and a seed.
+    """
+
+    setting = ""
+
+    def __init__(self, name, make):
+        self.name = f"{OURS} {name}"
+        self._make = make
+
+    def suits(self, posterior):
+        """Whether there is a form of the posterior for this contestant."""
+        return True
+
+    def prepare(self, posterior):
+        """A function of a seed that fits, and returns a function that looks at what came of it."""
+
+        def fit(seed):
+            estimator = self._make(posterior.model, seed)
+            rows = (posterior.X,) if posterior.y is None else (posterior.X, posterior.y)
+            estimator.fit(*rows)
+            return lambda: self._found(estimator)
+
+        return fit
+
+    @staticmethod
+    def _found(estimator):
+        return Found(
+            theta=estimator.posterior_.sample(_DRAWS, random_state=0),
+            n_gradients=estimator.n_grad_evals_,
+            elbo=estimator.elbo_,
+            elbo_se=estimator.elbo_se_,
+            khat=getattr(estimator, "khat_", None),
+            converged=estimator.converged_,
+            message=getattr(estimator, "message_", ""),
+        )
+
+
+def _sampler(model, seed):
+    return SVGDSampler(model, random_state=seed)
+
+
+def _black_box(method):
+    return lambda model, seed: BlackBoxVI(model, method=method, random_state=seed)
+
+
+METHODS = ("auto", "pathfinder", "bam", "dadvi", "advi", "natural")
+
+
+def ours():
+    """Contestants of skvi, each as a list of its settings: there is but one."""
+    methods = METHODS if BlackBoxVI is not None else ()
+    return [*([Ours(method, _black_box(method))] for method in methods), [Ours("svgd", _sampler)]]
+
+
+def normal_found(posterior, mean, factor, n_gradients):
+    """What a peer's normal approximation of the free numbers comes to: factor is lower triangular, (P, P)."""
+    layout, mean, factor = posterior.layout, np.asarray(mean), np.asarray(factor)
+    noise = np.random.default_rng(0).standard_normal((_DRAWS, len(mean)))
+    z = mean + noise @ factor.T
+    log_q = -0.5 * np.sum(noise**2 + np.log(2.0 * np.pi), axis=1) - np.sum(np.log(np.abs(np.diag(factor))))
+    return Found(layout.constrain(z), n_gradients, **_judged(posterior, z[:_RATIO_DRAWS], log_q[:_RATIO_DRAWS]))
+
+
+def _judged(posterior, z, log_q):
+    weights = None if posterior.X is None else np.ones(len(posterior.X))
+    ratios = Target(posterior.model, posterior.layout, posterior.X, posterior.y, weights).log_density(z) - log_q
+    if not np.isfinite(ratios).all():
+        return {"elbo": -np.inf, "elbo_se": np.nan, "khat": np.inf}
+    return {"elbo": ratios.mean(), "elbo_se": ratios.std() / np.sqrt(len(ratios)), "khat": _khat(ratios)}
+
+
+def _khat(log_ratios):
+    try:
+        from arviz_stats.base import array_stats
+    except ImportError:
+        return None
+    # Where nearly all ratios vanish beside the largest there is no tail to fit.
+    in_tail = np.sum(log_ratios > log_ratios.max() - _VANISHED)
+    if in_tail < min(0.2 * len(log_ratios), 3.0 * np.sqrt(len(log_ratios))):
+        return np.inf
+    return float(array_stats.psislw(log_ratios)[1])
