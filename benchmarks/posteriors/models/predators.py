@@ -14,65 +14,57 @@ _LEAST = 1e-300
 
 
 @jit_helper
-def flow(theta, state, sensitivity, slope, moved):
-    """Velocity of log prey and log predators, and of their derivatives in the four rates and both first values."""
-    prey, predators = np.exp(state[0]), np.exp(state[1])
-    slope[0] = theta[0] - theta[1] * predators
-    slope[1] = theta[3] * prey - theta[2]
+def velocity(theta, w, out):
+    """Velocity of w: log prey, log predators, then the derivatives of either in the four rates and first values."""
+    prey, predators = theta[3] * np.exp(w[0]), theta[1] * np.exp(w[1])
+    out[0] = theta[0] - predators
+    out[1] = prey - theta[2]
     for m in range(6):
-        moved[0, m] = -theta[1] * predators * sensitivity[1, m]
-        moved[1, m] = theta[3] * prey * sensitivity[0, m]
-    moved[0, 0] += 1.0
-    moved[0, 1] -= predators
-    moved[1, 2] -= 1.0
-    moved[1, 3] += prey
+        out[2 + m] = -predators * w[8 + m]
+        out[8 + m] = prey * w[2 + m]
+    out[2] += 1.0
+    out[3] -= predators / theta[1]
+    out[10] -= 1.0
+    out[11] += prey / theta[3]
 
 
 @jit
-def trajectories(theta, first, n_times, n_steps, path, sensitivities):
-    """Log populations at times 0, 1, ... of each draw, and the derivatives of the numerical solution itself.
+def trajectories(theta, first, n_steps, paths):
+    """Solve for log populations at times 0, 1, ... of each draw, by Runge and Kutta's method of fourth order.
 
     Parameters
     ----------
     theta : array (T, 4)
     first : array (T, 2)
         Logarithms of the first populations.
-    path : array (T, n_times, 2)
-        Written over.
-    sensitivities : array (T, n_times, 2, 6)
-        Written over: derivatives in theta and first.
+    n_steps : int
+        In a unit of time.
+    paths : array (T, n_times, 14)
+        Written over: log prey and log predators, then the derivatives of the numerical solution of either in theta
+        and first.
     """
     step = 1.0 / n_steps
-    nodes = np.array([0.0, 0.5, 0.5, 1.0])
-    weights = np.array([1.0, 2.0, 2.0, 1.0]) / 6.0
-    state, sensitivity = np.empty(2), np.empty((2, 6))
-    slope, moved, sum_slope, sum_moved = np.empty(2), np.empty((2, 6)), np.empty(2), np.empty((2, 6))
-    trial, trial_sensitivity = np.empty(2), np.empty((2, 6))
+    w, trial, slope, total = np.empty(14), np.empty(14), np.empty(14), np.empty(14)
     for i in range(len(theta)):
-        state[:] = first[i]
-        sensitivity[:] = 0.0
-        sensitivity[0, 4] = sensitivity[1, 5] = 1.0
-        path[i, 0] = state
-        sensitivities[i, 0] = sensitivity
-        for t in range(1, n_times):
+        for k in range(14):
+            w[k] = first[i, k] if k < 2 else 0.0
+        w[6] = w[13] = 1.0
+        for t in range(paths.shape[1]):
+            for k in range(14):
+                paths[i, t, k] = w[k]
             for _ in range(n_steps):
-                slope[:], moved[:], sum_slope[:], sum_moved[:] = 0.0, 0.0, 0.0, 0.0
+                for k in range(14):
+                    total[k] = slope[k] = 0.0
                 for stage in range(4):
-                    for k in range(2):
-                        trial[k] = state[k] + nodes[stage] * step * slope[k]
-                        for m in range(6):
-                            trial_sensitivity[k, m] = sensitivity[k, m] + nodes[stage] * step * moved[k, m]
-                    flow(theta[i], trial, trial_sensitivity, slope, moved)
-                    for k in range(2):
-                        sum_slope[k] += weights[stage] * slope[k]
-                        for m in range(6):
-                            sum_moved[k, m] += weights[stage] * moved[k, m]
-                for k in range(2):
-                    state[k] += step * sum_slope[k]
-                    for m in range(6):
-                        sensitivity[k, m] += step * sum_moved[k, m]
-            path[i, t] = state
-            sensitivities[i, t] = sensitivity
+                    node = 0.0 if stage == 0 else (1.0 if stage == 3 else 0.5)
+                    weight = 1.0 if stage == 0 or stage == 3 else 2.0
+                    for k in range(14):
+                        trial[k] = w[k] + node * step * slope[k]
+                    velocity(theta[i], trial, slope)
+                    for k in range(14):
+                        total[k] += weight / 6.0 * slope[k]
+                for k in range(14):
+                    w[k] += step * total[k]
 
 
 class Predators(BaseEstimator):
@@ -108,11 +100,10 @@ class Predators(BaseEstimator):
 
     def solve(self, theta):
         """Log populations (T, n_times, 2) and their derivatives in theta and the logarithms of the first ones."""
-        n_draws, n_times = len(theta["theta"]), len(self.y)
-        path, sensitivities = np.empty((n_draws, n_times, 2)), np.empty((n_draws, n_times, 2, 6))
+        paths = np.empty((len(theta["theta"]), len(self.y), 14))
         first = np.log(np.maximum(theta["first"], _LEAST))
-        trajectories(np.ascontiguousarray(theta["theta"]), first, n_times, self.n_steps, path, sensitivities)
-        return path, sensitivities
+        trajectories(np.ascontiguousarray(theta["theta"]), first, self.n_steps, paths)
+        return paths[:, :, :2], paths[:, :, 2:].reshape(*paths.shape[:2], 2, 6)
 
     @np.errstate(all="ignore")
     def log_prior(self, theta):
