@@ -72,9 +72,10 @@ class BlackBoxAlpha(Objective):
 
 def _check_rows(target):
     if not target.n_rows:
+        name = type(target.target.model).__name__
         raise ValueError(
-            f"black-box alpha weighs rows one by one, and {type(target.target.model).__name__} has no log_likelihood of "
-            "rows: give a model with rows, or take the evidence lower bound or a Renyi bound"
+            f"black-box alpha weighs rows one by one, and {name} has no log_likelihood of rows: give a model with rows, "
+            "or take the evidence lower bound or a Renyi bound"
         )
 
 

@@ -35,6 +35,9 @@ class Objective(ABC):
 
     #: whether the value estimates the evidence lower bound itself
     is_elbo = False
+    #: draws of a step that serve well, and of which number draws must be a multiple
+    n_draws = 10
+    group = 1
 
     @abstractmethod
     def value_and_slope(self, target, approximation, noise):
@@ -142,6 +145,7 @@ class ScoreFunction(Objective):
     """
 
     is_elbo = True
+    n_draws = 50
 
     def __init__(self, baseline="leave-one-out"):
         if baseline not in BASELINES:

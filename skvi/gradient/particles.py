@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skvi.gradient.entropy import cloud_entropy
+from skvi.gradient.laps import Laps
 from skvi.gradient.metric import Metric
 from skvi.gradient.stein import kernel_stein_discrepancy, median_bandwidth, stein_direction
 
@@ -102,7 +103,7 @@ class SteinFlow:
     n_nonfinite: int = 0
 
     def __post_init__(self):
-        self._order = None
+        self._laps = Laps(self.target.X.shape[0] if self.target.has_rows else 0, self.rng)
         self._forget()
 
     def _forget(self):
@@ -128,12 +129,8 @@ class SteinFlow:
 
     def rows(self, size):
         """A target of some rows, each of which comes once in a lap."""
-        if size is None or not self.target.has_rows or size >= self.target.X.shape[0]:
-            return self.target
-        if self._order is None or len(self._order) < size:
-            self._order = self.rng.permutation(self.target.X.shape[0])
-        rows, self._order = np.sort(self._order[:size]), self._order[size:]
-        return self.target.minibatch(rows)
+        rows = self._laps.take(size)
+        return self.target if rows is None else self.target.minibatch(rows)
 
     def advance(self):
         """Move all particles by one step."""

@@ -41,6 +41,16 @@ class RenyiBound(Objective):
         self.n_inner = int(n_inner)
         self.doubly = doubly
 
+    @property
+    def group(self):
+        """K."""
+        return self.n_inner
+
+    @property
+    def n_draws(self):
+        """Draws of a step that serve well: two groups or more."""
+        return self.n_inner * max(2, math.ceil(Objective.n_draws / self.n_inner))
+
     def noise(self, rng, n_draws, width):
         """Pairs of groups of opposite sign: the draws of a group must be independent."""
         groups = self._n_groups(n_draws)

@@ -98,3 +98,32 @@ class KestenStep:
         change = np.where(longer, self._GROWTH, np.where(astray, shorter, 1.0))
         self.factor = np.minimum(self.factor * change, self._LARGEST)
         self._reset()
+
+
+class Stride:
+    """Factors, one for each coordinate, that double while gradients keep their sign and else fall back to one.
+
+    Over a window of steps the square of the summed gradient is compared with what it were if all had been equal.
+    """
+
+    _WINDOW = 10
+    _STRAIGHT = 0.7
+    _LARGEST = 1024.0
+
+    def __init__(self):
+        self.factor = 1.0
+        self._reset()
+
+    def _reset(self):
+        self._sum = self._squares = 0.0
+        self._seen = 0
+
+    def observe(self, gradient):
+        """Take in the gradient of a step."""
+        self._sum = self._sum + gradient
+        self._squares = self._squares + gradient**2
+        self._seen += 1
+        if self._seen == self._WINDOW:
+            straight = self._sum**2 > self._STRAIGHT * self._WINDOW * self._squares
+            self.factor = np.clip(self.factor * np.where(straight, 2.0, 0.5), 1.0, self._LARGEST)
+            self._reset()

@@ -90,7 +90,7 @@ def test_slopes_of_renyi_bounds_are_unbiased(alpha, doubly):
 @pytest.mark.parametrize("doubly", [True, False])
 def test_slopes_of_renyi_bounds_are_unbiased_in_two_dimensions(doubly):
     target, approximation = SMALL["banana, full rank"]
-    found = slopes(RenyiBound(0.5, 2, doubly), target, approximation, n_draws=8000, n_times=40)
+    found = slopes(RenyiBound(0.5, 2, doubly), target, approximation, n_draws=2000, n_times=40)
 
     def bound(ratios):
         return 2.0 * np.log(np.mean(np.exp(0.5 * ratios), axis=1))
