@@ -53,7 +53,7 @@ class _Look:
     elbo: float
 
 
-def pathfinder(target, start, rng, *, n_paths=4, memory=10, max_iter=500, tol=1e-6, n_draws=10, observer=None):
+def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e-4, n_draws=10, observer=None):
     """Climb to modes from several starts, and take the best of the normals on the way there.
 
     At places x of a path the normal has the covariance H, the path's inverse Hessian, and the mean x + H g(x). Up to
@@ -66,11 +66,11 @@ def pathfinder(target, start, rng, *, n_paths=4, memory=10, max_iter=500, tol=1e
         The first start, or all. None is zero; further starts are drawn from a standard normal about the first.
     rng : RandomState
     n_paths : int, default=4
-    memory : int, default=10
+    memory : int, default=20
         Pairs of steps and turns of the gradient that a covariance is made of, at most P + 2.
     max_iter : int, default=500
         Trials of steps of all paths.
-    tol : float, default=1e-6
+    tol : float, default=1e-4
         A path is at rest where it expects to gain less (nats).
     n_draws : int, default=10
         Draws of each normal for its bound, half of them mirrored.
