@@ -13,7 +13,9 @@ _LARGEST = 2.0
 class Coupling(Bijection):
     """Some coordinates are kept, and stretch and shift the others: y = x exp(s(kept)) + t(kept).
 
-    A network with one hidden layer of tanh gives s and t.
+    A network with one hidden layer of tanh gives s and t. Its output weights are multiplied by 1 / sqrt(H): steps of
+    one length in each number, such as Adam's first, would otherwise move a wide network's output further than a
+    narrow one's, and throw a flow of several layers into a point.
 
     Parameters
     ----------
@@ -33,7 +35,8 @@ class Coupling(Bijection):
         self.n_hidden = (parameters.size - 2 * n_moved) // (n_kept + 1 + 2 * n_moved)
         split = self.n_hidden * (n_kept + 1)
         self.hidden_weights = parameters[:split].reshape(self.n_hidden, n_kept + 1)
-        self.output_weights = parameters[split:].reshape(2 * n_moved, self.n_hidden + 1)
+        self._gain = self.n_hidden**-0.5
+        self.output_weights = self._gain * parameters[split:].reshape(2 * n_moved, self.n_hidden + 1)
 
     @classmethod
     def identity(cls, width, kept, moved, n_hidden, rng):
@@ -124,6 +127,7 @@ class _Coupled(Passage):
         split = self._layer.hidden_weights.size
         np.matmul(sums, self._inputs.T, out=gradient[:split].reshape(self._layer.hidden_weights.shape))
         np.matmul(outputs, self._hidden.T, out=gradient[split:].reshape(self._layer.output_weights.shape))
+        gradient[split:] *= self._layer._gain
         return pulled, gradient
 
     def pull_back_each(self, slopes, weights):

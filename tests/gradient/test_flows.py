@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skvi.gradient.coupling import Coupling
-from skvi.gradient.flows import Flow, coupling_flow, planar_flow
+from skvi.gradient.flows import coupling_flow, planar_flow
 from skvi.gradient.normals import FullRank, LowRank, MeanField
 from skvi.gradient.optimizers import Adam
 from skvi.gradient.planar import Planar, solve_crossing
@@ -258,3 +258,12 @@ def test_targets_have_their_gradient(target):
     z = np.array([0.4, -0.7])
     expected = numerical_gradient(lambda place: target(place[None])[0][0], z)
     np.testing.assert_allclose(target(z[None])[1][0], expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("target", [banana, two_modes])
+@pytest.mark.parametrize("maker", [planar_flow, coupling_flow])
+def test_flows_gain_on_the_best_normal(target, maker):
+    normal = ascend(FullRank(np.zeros(2), np.eye(2)), target, 600, 0.02)
+    flow = ascend(maker(normal, np.random.RandomState(0), n_layers=6), target, 600, 0.01)
+    assert elbo(normal, target) < -0.5
+    assert elbo(flow, target) > -0.1
