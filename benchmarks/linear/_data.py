@@ -2,6 +2,8 @@
 
 import numpy as np
 from scipy import sparse
+from scipy.special import expit
+from sklearn.datasets import load_svmlight_file
 from sklearn.feature_extraction.text import TfidfTransformer
 
 _FOLDER = "uci_regression"
@@ -69,6 +71,28 @@ def covertype(options):
     X, y = X[:keep], y[:keep]
     width = X.std(axis=0)
     return np.ascontiguousarray((X - X.mean(axis=0)) / np.where(width > 0.0, width, 1.0)), y
+
+
+def lodgepole(options):
+    """Standardised rows of the forest-cover data and whether each is of class 2; None where it is absent."""
+    data = covertype(options)
+    return None if data is None else (data[0], data[1] == 2)
+
+
+def adult(options):
+    """Dense rows of the a9a set's 123 indicators and whether each is of the second class; None where it is absent."""
+    path = None if options.data is None else options.data / "a9a" / "a9a.train.svm.bz2"
+    if path is None or not path.exists():
+        return None
+    X, y = load_svmlight_file(path, n_features=123)
+    keep = options.rows(X.shape[0])
+    return X[:keep].toarray(), y[:keep] > 0.0
+
+
+def made_up_classes(options, n_rows=100_000, n_features=50):
+    """Made-up rows and whether each is of the second class, by ten of the columns."""
+    X, eta = made_up(options.rows(n_rows), n_features, 10)
+    return X, np.random.default_rng(1).uniform(size=len(X)) < expit(0.5 * (eta - 3.0))
 
 
 def newsgroups(options):

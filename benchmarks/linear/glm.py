@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks._tables import print_table
 from benchmarks._timing import in_turns, seconds
-from benchmarks.linear._data import covertype, made_up, newsgroups
+from benchmarks.linear._data import covertype, lodgepole, made_up, made_up_classes, newsgroups
 from skvi import BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
 
 _NEWTON_STEPS = 10
@@ -20,11 +20,10 @@ _PRECISION = 0.1
 
 def glm(options):
     """Time fits of classes and counts, and ten Newton steps in plain numpy."""
-    problems = [("made up", *_classes(options.rows(100_000), 50)), ("counts", *_counts(options.rows(100_000), 50))]
-    kinds = covertype(options)
+    problems = [("made up", *made_up_classes(options)), ("counts", *_counts(options.rows(100_000), 50))]
     real = {
-        "covertype": None if kinds is None else (kinds[0], kinds[1] == 2),
-        "7 classes": kinds,
+        "covertype": lodgepole(options),
+        "7 classes": covertype(options),
         "newsgroups": newsgroups(options),
     }
     problems = [(name, *data) for name, data in real.items() if data is not None] + problems
@@ -41,11 +40,6 @@ def glm(options):
             *([f"left out, for want of them in a folder named by --data: {', '.join(absent)}"] if absent else []),
         ],
     )
-
-
-def _classes(n_rows, n_features):
-    X, eta = made_up(n_rows, n_features, 10)
-    return X, np.random.default_rng(1).uniform(size=n_rows) < expit(0.5 * (eta - 3.0))
 
 
 def _digits():

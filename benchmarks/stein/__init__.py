@@ -1,4 +1,4 @@
-"""Stein variational gradient descent beside plain numpy."""
+"""Stein variational gradient descent beside plain numpy, and blackjax where it is installed."""
 
 from benchmarks.stein.covertype import covertype
 from benchmarks.stein.diagnostics import diagnostics

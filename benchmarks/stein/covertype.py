@@ -9,7 +9,8 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks._tables import print_table
 from benchmarks._timing import one_blas_thread
-from benchmarks.linear._data import covertype as forest
+from benchmarks.linear._data import lodgepole
+from benchmarks.stein._blackjax import BLACKJAX, descend_logistic, installed
 from benchmarks.stein._contestants import OURS
 from benchmarks.stein._reference import Logistic, descend
 from skvi import SVGDSampler
@@ -24,7 +25,7 @@ _OUR_STEPS = {"auto": "auto", "0.05": 0.05}
 
 def covertype(options):
     """Compare accuracy, log density and seconds of skvi and of plain numpy."""
-    data = forest(options)
+    data = lodgepole(options)
     if data is None:
         print("\ncovertype: skipped, for want of covertype_subsets in a folder named by --data")
         return
@@ -35,15 +36,20 @@ def covertype(options):
         for contestant, figures in _contest(*_split(*data, seed), steps, seed):
             found.setdefault(contestant, []).append(figures)
     means = {contestant: [mean(column) for column in zip(*rows, strict=True)] for contestant, rows in found.items()}
+    peers = [peer for peer in ("numpy", BLACKJAX) if peer in means]
     print_table(
         f"covertype: {_PARTICLES} particles, mini-batches of {_BATCH}, {steps} steps, held-out rows",
-        ["contestant", "accuracy\n%", "log density\nof a row", "seconds", "numpy\nover this"],
+        ["contestant", "accuracy\n%", "log density\nof a row", "seconds", *(f"{peer}\nover this" for peer in peers)],
         [
-            [name, f"{100.0 * accuracy:.2f}", f"{density:.4f}", seconds, means["numpy"][2] / seconds]
+            [
+                *(name, f"{100.0 * accuracy:.2f}", f"{density:.4f}", seconds),
+                *(means[peer][2] / seconds for peer in peers),
+            ]
             for name, (accuracy, density, seconds) in means.items()
         ],
         [
             f"means over {n_splits} splits; columns standardised; numpy: steps of {_PEER_STEP:g}, one BLAS thread",
+            *([f"{BLACKJAX}: the same steps on all cores in 64 bits, compiling included"] if installed() else []),
             f"{OURS}: all that fit does, checks of the model and evaluations on all rows included, in a Pipeline",
         ],
     )
@@ -57,16 +63,22 @@ def _split(X, y, seed):
 
 def _contest(X, y, X_test, y_test, steps, seed):
     with one_blas_thread():
-        yield "numpy", _peer(X, y, X_test, y_test, steps, seed)
+        yield "numpy", _peer(X, y, X_test, y_test, steps, seed, _numpy_descent)
+    if installed():
+        yield BLACKJAX, _peer(X, y, X_test, y_test, steps, seed, descend_logistic)
     for label, step_size in _OUR_STEPS.items():
         yield f"{OURS} {label}", _ours(X, y, X_test, y_test, steps, seed, step_size)
 
 
-def _peer(X, y, X_test, y_test, steps, seed):
+def _numpy_descent(model, particles, batch_size, n_steps, step_size):
+    return descend(model.gradient, particles, len(model.y), batch_size, n_steps, step_size)
+
+
+def _peer(X, y, X_test, y_test, steps, seed, descent):
     rng = np.random.default_rng(seed)
     start = time.perf_counter()
     model = Logistic(np.column_stack([X, np.ones(len(X))]), y)
-    particles = descend(model.gradient, model.start(_PARTICLES, rng), len(X), _BATCH, steps, _PEER_STEP)
+    particles = descent(model, model.start(_PARTICLES, rng), _BATCH, steps, _PEER_STEP)
     seconds = time.perf_counter() - start
     held_out = np.column_stack([X_test, np.ones(len(X_test))])
     return *_figures(model.predict(particles, held_out).mean(axis=0), y_test), seconds

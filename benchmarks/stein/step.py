@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks._tables import met, print_table
 from benchmarks._timing import fastest_blas, in_turns, seconds
+from benchmarks.stein._blackjax import BLACKJAX, compiled_step
 from benchmarks.stein._contestants import OURS, cloud, numpy_step, our_step
 from skvi.gradient.stein import median_bandwidth, stein_direction
 
@@ -22,12 +23,14 @@ def step(options):
         [
             *("particles", "parameters", "numpy\nms", f"{OURS}\nms", "times\nfaster", "goal\nms", "of goal", "met"),
             *(f"{OURS} one\nthread ms", f"{OURS} imq\nms", "largest\ndifference"),
+            *(f"{BLACKJAX}\nms", "times\nfaster"),
         ],
         [_row(options, *problem) for problem in _PROBLEMS],
         [
             "numpy: arrays of all pairs, products of matrices; one BLAS thread or all, whichever a trial found faster",
             "goal: for two cores; of goal: our time in units of it",
             "largest difference: of the two directions at the exact median, relative to the largest entry",
+            f"{BLACKJAX}: compiled before, in 64 bits; -: not installed, or arrays of all pairs too large",
         ],
     )
 
@@ -43,6 +46,9 @@ def _row(options, n, p, goal):
         "imq": lambda: our_step(x, g, "imq"),
     }
     turns = {name: _repeated(call) for name, call in calls.items()}
+    jax_step = compiled_step(x)
+    if jax_step is not None:
+        turns[BLACKJAX] = _repeated(jax_step)
     with limited():
         theirs = _repeated(lambda: numpy_step(x, g))
 
@@ -59,6 +65,7 @@ def _row(options, n, p, goal):
     return [
         *(n, p, ms["peer"], ms["ours"], ms["peer"] / ms["ours"], goal, share, met(share, 1.0, at_least=False)),
         *(ms["one thread"], ms["imq"], f"{difference:.0e}"),
+        *((ms[BLACKJAX], ms[BLACKJAX] / ms["ours"]) if BLACKJAX in ms else (None, None)),
     ]
 
 
