@@ -2,9 +2,12 @@
 
 import os
 import pickle
+import shutil
+import subprocess
 import sys
 import types
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -261,6 +264,31 @@ def test_stan_models_that_do_not_fit_are_explained(bridgestan):
         from_bridgestan("model.stan")
     with pytest.raises(ValueError, match="no parameters"):
         from_bridgestan(FakeStanModel(n_parameters=0))
+
+
+@pytest.fixture
+def library_by_hand(tmp_path):
+    """A Stan model for the real class, which needs no Stan."""
+    bridgestan, compiler = pytest.importorskip("bridgestan"), shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no compiler of C")
+    path, source = tmp_path / "by_hand_model.so", Path(__file__).with_name("stan_model.c")
+    numbers = zip(("MAJOR", "MINOR", "PATCH"), bridgestan.__version__.split("."), strict=True)
+    versions = [f"-D{name}={number}" for name, number in numbers]
+    subprocess.run([compiler, "-shared", "-fPIC", *versions, "-o", path, source, "-lm"], check=True)
+    return path
+
+
+def test_real_class_of_bridgestan(library_by_hand):
+    bridgestan = pytest.importorskip("bridgestan")
+    model = from_bridgestan(bridgestan.StanModel(library_by_hand))
+    check_model(clone(model))
+    theta = {"mu": np.array([0.5, 6.0]), "sigma": np.array([0.1, 0.1]), "beta": np.zeros((2, 2))}
+    expected = -0.125 - np.exp(0.1) + 0.1 - 1.5 * np.log(2.0 * np.pi)
+    assert_allclose(model.log_prior(theta), [expected, -np.inf], rtol=1e-14)
+    gradients = model.grad_log_prior(theta)
+    assert_allclose(gradients["mu"], [-0.5, np.nan])
+    assert_allclose(gradients["sigma"], [1.0 - np.exp(0.1), np.nan])
 
 
 @pytest.mark.skipif("BRIDGESTAN" not in os.environ, reason="BRIDGESTAN does not name a folder of BridgeStan's source")
