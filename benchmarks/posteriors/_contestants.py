@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skvi.blackbox import SVGDSampler
+from skvi.gradient.pareto import smooth
 from skvi.gradient.targets import Target
 
 try:
@@ -16,9 +17,6 @@ OURS = "skvi"
 #: draws by which an approximation is compared with the reference: errors of their means are under 0.01 sd
 _DRAWS = 20_000
 _RATIO_DRAWS = 4000
-#: above this the shape of the tail of importance ratios says not to trust an approximation (Vehtari et al. 2024)
-_LARGEST_KHAT = 0.7
-_VANISHED = 60.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ class Found:
         Gradients of the log density at one point.
     elbo, elbo_se, khat : float or None
         In nats; the shape of the tail of importance ratios.
-    converged : bool or None
-        What the contestant says itself; None where it says nothing.
+    trusted : bool or None
+        Whether the contestant says to trust it; None where it says nothing.
     message : str
     """
 
@@ -43,15 +41,8 @@ class Found:
     elbo: float | None = None
     elbo_se: float | None = None
     khat: float | None = None
-    converged: bool | None = None
+    trusted: bool | None = None
     message: str = ""
-
-    @property
-    def trusted(self):
-        """Whether the contestant says to trust it; None where it says nothing."""
-        if self.converged is None:
-            return None
-        return bool(self.converged and (self.khat is None or self.khat <= _LARGEST_KHAT))
 
 
 class Ours:
@@ -93,7 +84,7 @@ class Ours:
             elbo=estimator.elbo_,
             elbo_se=estimator.elbo_se_,
             khat=getattr(estimator, "khat_", None),
-            converged=estimator.converged_,
+            trusted=getattr(estimator, "trusted_", estimator.converged_),
             message=getattr(estimator, "message_", ""),
         )
 
@@ -129,16 +120,4 @@ def _judged(posterior, z, log_q):
     ratios = Target(posterior.model, posterior.layout, posterior.X, posterior.y, weights).log_density(z) - log_q
     if not np.isfinite(ratios).all():
         return {"elbo": -np.inf, "elbo_se": np.nan, "khat": np.inf}
-    return {"elbo": ratios.mean(), "elbo_se": ratios.std() / np.sqrt(len(ratios)), "khat": _khat(ratios)}
-
-
-def _khat(log_ratios):
-    try:
-        from arviz_stats.base import array_stats
-    except ImportError:
-        return None
-    # Where nearly all ratios vanish beside the largest there is no tail to fit.
-    in_tail = np.sum(log_ratios > log_ratios.max() - _VANISHED)
-    if in_tail < min(0.2 * len(log_ratios), 3.0 * np.sqrt(len(log_ratios))):
-        return np.inf
-    return float(array_stats.psislw(log_ratios)[1])
+    return {"elbo": ratios.mean(), "elbo_se": ratios.std() / np.sqrt(len(ratios)), "khat": smooth(ratios)[1]}
