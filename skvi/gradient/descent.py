@@ -73,7 +73,7 @@ def search(function, point, direction, length):
                 return trial
             low = length
         # Beyond a wall of infinite values a lower point is good enough.
-        if best is not None and high - low <= 0.1 * high:
+        if np.isfinite(high) and best is not None and high - low <= 0.1 * high:
             return best
         length = 0.5 * (low + high) if np.isfinite(high) else 2.0 * length
     return best
