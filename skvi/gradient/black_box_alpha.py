@@ -74,8 +74,8 @@ def _check_rows(target):
     if not target.n_rows:
         name = type(target.target.model).__name__
         raise ValueError(
-            f"black-box alpha weighs rows one by one, and {name} has no log_likelihood of rows: give a model with rows, "
-            "or take the evidence lower bound or a Renyi bound"
+            f"black-box alpha weighs rows one by one, and {name} has no log_likelihood of rows: give a model with "
+            "rows, or take the evidence lower bound or a Renyi bound"
         )
 
 

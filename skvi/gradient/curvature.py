@@ -59,8 +59,10 @@ def inverse_hessian_times(diagonal, steps, turns, vectors):
     first = corner @ (steps @ vectors[:, :, None])
     turned = turns @ (scaled[:, :, None] - diagonal[:, :, None] * (turns.swapaxes(1, 2) @ first))
     second = corner.swapaxes(1, 2) @ (first - turned)
-    return scaled - diagonal * np.einsum("kjp,kj->kp", turns, first[..., 0]) + np.einsum(
-        "kjp,kj->kp", steps, second[..., 0]
+    return (
+        scaled
+        - diagonal * np.einsum("kjp,kj->kp", turns, first[..., 0])
+        + np.einsum("kjp,kj->kp", steps, second[..., 0])
     )
 
 

@@ -19,8 +19,11 @@ from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
 #: errors of means, in deviations, and of logarithms of deviations, up to which an approximation is trusted
 TOLERANCE = 0.1
 
-# Standard errors of weighted means up to which importance weights decide alone.
+# Standard errors of weighted means from which more draws are taken, and up to which these decide alone.
+_NOISY = 0.03
 _PRECISE = 0.05
+# Up to this k-hat weights still tell that all is well, where they say so clearly.
+_TOLERABLE = 0.85
 # Errors of the deviations of a fitted normal are about half of the bend, with a margin.
 _LARGEST_BEND = 0.1
 _LEAST_GRADIENTS = 200
@@ -29,6 +32,8 @@ _MOST_GRADIENTS = 2000
 _MOST_FULL_RANK = 500
 # Another mode counts where its mass may be a twentieth of this one's.
 _LOG_RIVAL = math.log(0.05)
+# A place is left out where q has less than this share of the density that it should have.
+_LOG_LEFT_OUT = math.log(20.0)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,18 @@ class Verdict:
         return math.nan if self.slopes is None else self.slopes.fisher_divergence
 
 
-def judge(target, approximation, rng, *, n_draws=2000, n_gradients=None, quantities=None, labels=None, places=None):
+def judge(
+    target,
+    approximation,
+    rng,
+    *,
+    n_draws=2000,
+    max_draws=8000,
+    n_gradients=None,
+    quantities=None,
+    labels=None,
+    places=None,
+):
     """Measure an approximation and say whether to trust it.
 
     Parameters
@@ -91,6 +107,8 @@ def judge(target, approximation, rng, *, n_draws=2000, n_gradients=None, quantit
     rng : numpy.random.RandomState
     n_draws : int, default=2000
         Densities that it takes.
+    max_draws : int, default=8000
+        Draws that it takes where k-hat is good but weighted means are too noisy to decide.
     n_gradients : int, default=None
         Gradients that it takes. None is 200, or two more than twice the free numbers if these are more, and at most
         2000; 0 suits densities that have no gradient.
@@ -108,28 +126,24 @@ def judge(target, approximation, rng, *, n_draws=2000, n_gradients=None, quantit
     """
     if n_gradients is None:
         n_gradients = min(max(_LEAST_GRADIENTS, 2 * (approximation.width + 1)), _MOST_GRADIENTS)
-    # Noise with exact moments makes the bound and its parts exact where p and q are normal.
-    noise = matched(rng, max(n_draws, n_gradients), approximation.n_noise)
     with _threads.single_threaded_blas():
-        return _judge(target, approximation, noise, n_gradients, quantities, labels, places)
-
-
-def _judge(target, approximation, noise, n_gradients, quantities, labels, places):
-    z, log_q, scores = _sample(approximation, noise, n_gradients)
-    log_ratios = _log_ratios(target, z, log_q)
-    log_weights, khat = smooth(log_ratios)
-    finite = np.isfinite(log_ratios)
-    elbo, elbo_se = _elbo(log_ratios[finite])
-    weighted = _weigh(z, log_weights, quantities)
-    slopes = _slopes(target, z[: len(scores)], scores)
-    rival = _has_rival(target, places, z, log_q, elbo)
-    findings = _Findings(approximation, khat, weighted, slopes, int((~finite).sum()), len(z), rival, labels)
-    head = f"ELBO {elbo:.{_decimals(elbo_se)}f} +- {elbo_se:.{_decimals(elbo_se)}f} nats, k-hat {khat:.2f}"
-    complaint = findings.complaint()
+        z, log_q, scores = _sample(approximation, rng, max(n_draws, n_gradients), n_gradients)
+        log_ratios = _log_ratios(target, z, log_q)
+        slopes = _slopes(target, z[: len(scores)], scores)
+        findings = _find(approximation, z, log_ratios, slopes, quantities)
+        if findings.undecided and max_draws > len(z):
+            more, more_q, _ = _sample(approximation, rng, max_draws - len(z), 0)
+            log_ratios = np.concatenate([log_ratios, _log_ratios(target, more, more_q)])
+            z, log_q = np.concatenate([z, more]), np.concatenate([log_q, more_q])
+            findings = _find(approximation, z, log_ratios, slopes, quantities)
+        elbo, elbo_se = _elbo(log_ratios[np.isfinite(log_ratios)])
+        complaint = _Words(findings, labels, _has_rival(target, approximation, places, log_q, elbo)).complaint()
+    decimals = _decimals(elbo_se)
     return Verdict(
-        *(elbo, elbo_se, khat, findings.n_nonfinite, weighted, slopes, complaint is None),
-        f"{head}: {complaint or 'means and deviations can be relied on'}",
-        *(z, log_q, log_ratios, log_weights),
+        *(elbo, elbo_se, findings.khat, findings.n_nonfinite, findings.weighted, slopes, complaint is None),
+        f"ELBO {elbo:.{decimals}f} +- {elbo_se:.{decimals}f} nats, k-hat {findings.khat:.2f}: "
+        f"{complaint or 'means and deviations can be relied on'}",
+        *(z, log_q, log_ratios, findings.log_weights),
     )
 
 
@@ -145,8 +159,10 @@ def _decimals(error):
     return min(max(1, -math.floor(math.log10(error))), 6) if 0.0 < error < math.inf else 1
 
 
-def _sample(approximation, noise, n_scores):
+def _sample(approximation, rng, n_draws, n_scores):
     """Draws, their log densities, and the scores of the first of them."""
+    # Noise with exact moments makes the bound and its parts exact where p and q are normal.
+    noise = matched(rng, n_draws, approximation.n_noise)
     drawn, scores, n_scored = [], [np.empty((0, approximation.width))], 0
     for block in draw_blocks(approximation, noise):
         drawn.append(block)
@@ -193,67 +209,95 @@ def _slopes(target, z, scores):
     return compare_slopes(z[usable][finite], gradients[finite], scores[usable][finite])
 
 
-def _has_rival(target, places, z, log_q, elbo):
-    """Whether one of some places lies beyond the draws and may hold much mass, if its mode is as wide as q."""
+def _has_rival(target, approximation, places, log_q, elbo):
+    """Whether q leaves out one of some places that, if its mode is as wide as q, holds much mass."""
     if places is None or not np.isfinite(elbo):
         return False
-    center, sd = z.mean(axis=0), z.std(axis=0)
-    reach = np.abs((z - center) / sd).max()
-    beyond = np.abs((places - center) / sd).max(axis=1) > 1.5 * reach
-    if not beyond.any():
-        return False
-    heights = target.log_density(places[beyond]) - log_q.max()
-    return bool((heights > elbo + _LOG_RIVAL).any())
+    with np.errstate(all="ignore"):
+        heights = target.log_density(places)
+        left_out = heights - approximation.log_density(places) > elbo + _LOG_LEFT_OUT
+    return bool((left_out & (heights - log_q.max() > elbo + _LOG_RIVAL)).any())
 
 
 @dataclass(frozen=True)
 class _Findings:
-    """All that decides, and the words for it."""
+    """All that decides."""
 
     approximation: object
+    log_weights: np.ndarray
     khat: float
     weighted: Errors
     slopes: Slopes | None
     n_nonfinite: int
-    n_draws: int
-    rival: bool
-    labels: object
 
-    def complaint(self):
-        """What is wrong and what to try next; None where nothing is."""
-        if self.n_nonfinite == self.n_draws:
-            return "the density is finite at none of the draws; start elsewhere, or give parameters a start and a scale"
-        if self.rival:
-            return (
-                "another start has led to a mode that lies beyond the draws and may hold as much mass; compare fits by "
-                "elbo_, or try SVGDSampler"
-            )
-        error = self._error()
-        return None if error is None else f"{error}; {self._remedy()}"
+    @property
+    def reliable(self):
+        """Whether means under importance weights settle down at all."""
+        return self.khat < LARGEST_RELIABLE
 
-    def _error(self):
-        """The worst error: by slopes where these bend little, else by weights where these are precise."""
-        reliable = self.khat < LARGEST_RELIABLE
-        if self._bends_little():
-            found = self._words(self.slopes.errors, 1.0)
-            # What weights find far beyond their noise counts too: slopes see the first order only.
-            return self._words(self.weighted, -3.0) if found is None and reliable else found
-        noise = _largest(np.maximum(self.weighted.mean_se, self.weighted.log_sd_se))
-        if reliable and (noise <= _PRECISE or self.slopes is None):
-            return self._words(self.weighted, 1.0)
-        found = self._words(self.weighted, -2.0) if reliable else None
-        if found is None and self.slopes is not None:
-            found = self._words(self.slopes.errors, -2.0)
-        return found or f"means and deviations may be off by more than {TOLERANCE:g} deviations"
+    @property
+    def noise(self):
+        """Largest standard error of these means."""
+        return _largest(np.maximum(self.weighted.mean_se, self.weighted.log_sd_se))
 
-    def _bends_little(self):
+    @property
+    def bends_little(self):
         """Whether log p is so nearly normal where q is that slopes tell of means and deviations."""
         if self.slopes is None:
             return False
         # Without a regression the divergence bounds errors of means by its root.
         return self.slopes.bend <= (_LARGEST_BEND if self.slopes.errors is not None else TOLERANCE**2)
 
-    def _words(self, errors, n_se):
+    @property
+    def undecided(self):
+        """Whether more draws would help."""
+        return self.reliable and self.noise > _NOISY and not self.bends_little
+
+
+def _find(approximation, z, log_ratios, slopes, quantities):
+    log_weights, khat = smooth(log_ratios)
+    n_nonfinite = int((~np.isfinite(log_ratios)).sum())
+    return _Findings(approximation, log_weights, khat, _weigh(z, log_weights, quantities), slopes, n_nonfinite)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What findings come to."""
+
+    findings: _Findings
+    labels: object
+    rival: bool
+
+    def complaint(self):
+        """What is wrong and what to try next; None where nothing is."""
+        findings = self.findings
+        if findings.n_nonfinite == len(findings.log_weights):
+            return "the density is finite at none of the draws; start elsewhere, or give parameters a start and a scale"
+        if self.rival:
+            return (
+                "another start has led to a mode that the approximation leaves out and that may hold as much mass; "
+                "compare fits by elbo_, or try family='realnvp' or SVGDSampler"
+            )
+        error = self._error()
+        return None if error is None else f"{error}; try {', '.join(self._remedies())}"
+
+    def _error(self):
+        """The worst error: by slopes where these bend little, else by weights where these are precise."""
+        findings = self.findings
+        if findings.bends_little:
+            found = self._worst(findings.slopes.errors, 1.0)
+            # What weights find far beyond their noise counts too: slopes see the first order only.
+            return self._worst(findings.weighted, -3.0) if found is None and findings.reliable else found
+        if findings.reliable and (findings.noise <= _PRECISE or findings.slopes is None):
+            return self._worst(findings.weighted, 1.0)
+        if findings.khat < _TOLERABLE and findings.noise <= _NOISY and self._worst(findings.weighted, 2.0) is None:
+            return None
+        found = self._worst(findings.weighted, -2.0) if findings.reliable else None
+        if found is None and findings.slopes is not None:
+            found = self._worst(findings.slopes.errors, -2.0)
+        return found or f"means and deviations may be off by more than {TOLERANCE:g} deviations"
+
+    def _worst(self, errors, n_se):
         """The worst of some errors, if with so many standard errors it is above what is tolerated: in words."""
         if errors is None:
             return None
@@ -270,27 +314,28 @@ class _Findings:
         return f"the deviation of {self._label(worst)} seems {ratio:.2f} times what it should be"
 
     def _label(self, index):
-        return f"free number {index}" if self.labels is None else str(self.labels[index])
+        return f"number {index}" if self.labels is None else str(self.labels[index])
 
-    def _remedy(self):
-        tries, unsettled = [], self._unsettled()
-        if isinstance(self.approximation, MeanField):
-            tries.append("family='fullrank'" if self.approximation.width <= _MOST_FULL_RANK else "family='lowrank'")
-        elif isinstance(self.approximation, NormalApproximation) and not (unsettled and self._bends_little()):
+    def _remedies(self):
+        tries, findings, unsettled = [], self.findings, self._unsettled()
+        approximation = findings.approximation
+        if isinstance(approximation, MeanField):
+            tries.append("family='fullrank'" if approximation.width <= _MOST_FULL_RANK else "family='lowrank'")
+        elif isinstance(approximation, NormalApproximation) and not (unsettled and findings.bends_little):
             tries.append("family='realnvp'")
         if unsettled:
             tries.append("more iterations or another method")
-        if self.khat < LARGEST_RELIABLE:
+        if findings.reliable:
             tries.append("importance_resample=True")
-        return f"try {', '.join(tries or ['SVGDSampler'])}"
+        return tries or ["SVGDSampler"]
 
     def _unsettled(self):
         """Whether another member of the same family would clearly be better."""
-        slopes = self.slopes
+        slopes, approximation = self.findings.slopes, self.findings.approximation
         if slopes is None:
             return False
-        if isinstance(self.approximation, NormalApproximation) and not isinstance(self.approximation, MeanField):
-            return self._words(slopes.errors, -2.0) is not None
+        if isinstance(approximation, NormalApproximation) and not isinstance(approximation, MeanField):
+            return self._worst(slopes.errors, -2.0) is not None
         gains = (slopes.location, slopes.location_se), (slopes.spread, slopes.spread_se)
         return max((np.abs(gain) - 3.0 * error).max() for gain, error in gains) > TOLERANCE
 

@@ -132,7 +132,9 @@ def test_noise_in_pairs_leaves_no_bias(objective):
     target, approximation = SMALL["banana"]
     paired = slopes(objective, target, approximation)
     rng = np.random.RandomState(1)
-    free = [objective.slope(target, approximation, rng.standard_normal((20, approximation.n_noise))) for _ in range(200)]
+    free = [
+        objective.slope(target, approximation, rng.standard_normal((20, approximation.n_noise))) for _ in range(200)
+    ]
     error = np.sqrt(paired.var(axis=0) / len(paired) + np.var(free, axis=0) / len(free))
     assert (np.abs(paired.mean(axis=0) - np.mean(free, axis=0)) < 4.0 * error).all()
 
