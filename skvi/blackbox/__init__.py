@@ -1,5 +1,6 @@
 """Models of the user's own, ready models, and inference for any of them."""
 
+from skvi.blackbox._blackbox import BlackBoxVI
 from skvi.blackbox._check import check_model
 from skvi.blackbox._density import DensityModel, from_density
 from skvi.blackbox._hierarchical import HierarchicalIntercepts
@@ -12,6 +13,7 @@ from skvi.gradient.constraints import Interval
 from skvi.gradient.parameters import Parameter
 
 __all__ = [
+    "BlackBoxVI",
     "DensityModel",
     "GaussianLocationScale",
     "HierarchicalIntercepts",

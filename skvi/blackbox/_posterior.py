@@ -1,10 +1,8 @@
 """The posterior of an estimator that approximates it by a distribution of free numbers."""
 
-import numpy as np
 from sklearn.utils import check_random_state
 
 from skvi.families.draws import Draws, JointDraws
-from skvi.gradient.counting import CountedTarget
 
 
 class ApproximatePosterior(JointDraws):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skvi.gradient import outcome
 from skvi.gradient.climber import narrower
 from skvi.gradient.laps import Laps
 from skvi.gradient.stationarity import Walk, watch
@@ -21,7 +22,7 @@ _APART = 4.0
 
 
 @dataclass
-class Look:
+class Look(outcome.Look):
     """What an approximation is worth on common noise.
 
     Parameters
@@ -33,8 +34,6 @@ class Look:
         The objective.
     """
 
-    approximation: object
-    elbo: float
     value: float
 
 

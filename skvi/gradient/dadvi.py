@@ -20,7 +20,7 @@ from skvi import _threads
 from skvi.gradient.descent import Point, descend
 from skvi.gradient.loop import Trace
 from skvi.gradient.normals import MeanField
-from skvi.gradient.outcome import Outcome
+from skvi.gradient.outcome import Look, Outcome
 
 # Differences of slopes are taken over this many scales.
 _STEP = 1e-4
@@ -229,7 +229,7 @@ class _Search:
             if self.observer is not None:
                 self.observer.begin(self.n_steps)
             point, self.settled = next(steps, (point, None))
-            self._note(-point.value)
+            self._note(objective.normal(point.x), -point.value)
             if self.settled is None:
                 # No lower point could be found: settled as far as rounding lets one see.
                 self.settled = True
@@ -253,8 +253,8 @@ class _Search:
                 return point
         return None
 
-    def _note(self, elbo):
-        self.trace.record(self.n_steps, _Evaluation(elbo))
+    def _note(self, normal, elbo):
+        self.trace.record(self.n_steps, Look(normal, elbo))
         self.history["elbo"].append(elbo)
         if self.observer is not None:
             self.trace.stopped = bool(self.observer.end(self.n_steps, self.trace))
@@ -269,11 +269,6 @@ class _Search:
             return Outcome(normal, False, reason, self.n_steps, self.history)
         converged = bool(self.settled and response.newton_step <= _CLOSE)
         return Outcome(normal, converged, reason, self.n_steps, self.history, response.covariance)
-
-
-@dataclass(frozen=True)
-class _Evaluation:
-    elbo: float
 
 
 def _reason(search, response, accurate, n_draws):

@@ -154,6 +154,7 @@ class _Look:
     """log p - log q at draws, and their mean."""
 
     def __init__(self, target, normal, noise):
+        self.approximation = normal
         drawn = normal.draw(noise)
         self.values = target.log_density(drawn.z) - drawn.log_density
         finite = np.isfinite(self.values)

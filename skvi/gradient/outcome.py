@@ -6,6 +6,21 @@ import numpy as np
 
 
 @dataclass
+class Look:
+    """What an approximation is worth at one moment of a run.
+
+    Parameters
+    ----------
+    approximation : object
+    elbo : float
+        Estimate of its evidence lower bound (nats).
+    """
+
+    approximation: object
+    elbo: float
+
+
+@dataclass
 class Outcome:
     """An approximation, and how a method came to it.
 

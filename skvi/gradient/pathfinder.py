@@ -9,7 +9,7 @@ from skvi import _threads
 from skvi.gradient.climb import Climb
 from skvi.gradient.curvature import Stretched, stretches
 from skvi.gradient.loop import Trace
-from skvi.gradient.outcome import Outcome
+from skvi.gradient.outcome import Look, Outcome
 
 # Places of a path whose normals are compared: densities of draws are most of the cost on small problems.
 _CANDIDATES = 12
@@ -46,11 +46,6 @@ class Paths(Outcome):
         z = np.concatenate(z)
         densities = [normal.log_density(z) for normal in self.normals]
         return z, logsumexp(densities, axis=0) - np.log(len(self.normals))
-
-
-@dataclass
-class _Look:
-    elbo: float
 
 
 def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e-4, n_draws=10, observer=None):
@@ -180,7 +175,7 @@ def _outcome(paths, found, observer):
     path, (normal, elbo, elbos) = paths[best], found[best]
     if observer is not None:
         trace = Trace()
-        trace.record(len(path.places) - 1, _Look(elbo))
+        trace.record(len(path.places) - 1, Look(normal, elbo))
         observer.end(0, trace)
     n_steps = len(path.places) - 1
     reason = (

@@ -19,8 +19,11 @@ from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
 #: errors of means, in deviations, and of logarithms of deviations, up to which an approximation is trusted
 TOLERANCE = 0.1
 
+#: what there is to say where nothing is wrong
+RELIABLE = "means and deviations can be relied on"
+
 # Standard errors of weighted means from which more draws are taken, and up to which these decide alone.
-_NOISY = 0.03
+_NOISY = 0.02
 _PRECISE = 0.05
 # Up to this k-hat weights still tell that all is well, where they say so clearly.
 _TOLERABLE = 0.85
@@ -49,13 +52,17 @@ class Verdict:
         Index of the tail of p / q; see `skvi.gradient.pareto.smooth`.
     n_nonfinite : int
         Draws without a finite density.
+    weighted_error : float
+        The largest of `weighted`.
     weighted : Errors
         Errors of q's means and deviations by importance weights, for free numbers, then for the quantities asked for.
         Noise where k-hat is above 0.7.
     slopes : Slopes or None
         Measures by gradients; None without finite gradients.
-    trusted : bool
-    message : str
+    complaint : str or None
+        What is wrong and what to try next; None where nothing is.
+    mendable : bool
+        Whether means and deviations of the draws under their importance weights can be relied on.
     z : ndarray of shape (T, P)
         The draws.
     log_q : ndarray of shape (T,)
@@ -70,14 +77,25 @@ class Verdict:
     elbo_se: float
     khat: float
     n_nonfinite: int
+    weighted_error: float
     weighted: Errors
     slopes: Slopes | None
-    trusted: bool
-    message: str
+    complaint: str | None
+    mendable: bool
     z: np.ndarray
     log_q: np.ndarray
     log_ratios: np.ndarray
     log_weights: np.ndarray
+
+    @property
+    def trusted(self):
+        """Whether means and deviations of the approximation can be relied on."""
+        return self.complaint is None
+
+    @property
+    def message(self):
+        """All of it in a sentence."""
+        return in_words(self.elbo, self.elbo_se, self.khat, self.complaint or RELIABLE)
 
     @property
     def fisher_divergence(self):
@@ -137,14 +155,22 @@ def judge(
             z, log_q = np.concatenate([z, more]), np.concatenate([log_q, more_q])
             findings = _find(approximation, z, log_ratios, slopes, quantities)
         elbo, elbo_se = _elbo(log_ratios[np.isfinite(log_ratios)])
-        complaint = _Words(findings, labels, _has_rival(target, approximation, places, log_q, elbo)).complaint()
-    decimals = _decimals(elbo_se)
+        rival = _has_rival(target, approximation, places, log_q, elbo)
     return Verdict(
-        *(elbo, elbo_se, findings.khat, findings.n_nonfinite, findings.weighted, slopes, complaint is None),
-        f"ELBO {elbo:.{decimals}f} +- {elbo_se:.{decimals}f} nats, k-hat {findings.khat:.2f}: "
-        f"{complaint or 'means and deviations can be relied on'}",
-        *(z, log_q, log_ratios, findings.log_weights),
+        *(elbo, elbo_se, findings.khat, findings.n_nonfinite, findings.weighted_error, findings.weighted, slopes),
+        complaint=_Words(findings, labels, rival).complaint(),
+        mendable=findings.reliable and findings.noise <= _PRECISE and not rival,
+        z=z,
+        log_q=log_q,
+        log_ratios=log_ratios,
+        log_weights=findings.log_weights,
     )
+
+
+def in_words(elbo, elbo_se, khat, finding):
+    """Figures and a finding in a sentence."""
+    decimals = _decimals(elbo_se)
+    return f"ELBO {elbo:.{decimals}f} +- {elbo_se:.{decimals}f} nats, k-hat {khat:.2f}: {finding}"
 
 
 def _elbo(log_ratios):
@@ -241,6 +267,11 @@ class _Findings:
         return _largest(np.maximum(self.weighted.mean_se, self.weighted.log_sd_se))
 
     @property
+    def weighted_error(self):
+        """The largest error that these means find."""
+        return _largest(np.maximum(np.abs(self.weighted.mean), np.abs(self.weighted.log_sd)))
+
+    @property
     def bends_little(self):
         """Whether log p is so nearly normal where q is that slopes tell of means and deviations."""
         if self.slopes is None:
@@ -250,8 +281,10 @@ class _Findings:
 
     @property
     def undecided(self):
-        """Whether more draws would help."""
-        return self.reliable and self.noise > _NOISY and not self.bends_little
+        """Whether more draws would help: to decide, or to mend by weights what is off."""
+        if not self.reliable or self.noise <= _NOISY:
+            return False
+        return not self.bends_little or self.weighted_error > 0.5 * TOLERANCE
 
 
 def _find(approximation, z, log_ratios, slopes, quantities):

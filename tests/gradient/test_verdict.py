@@ -119,7 +119,7 @@ def student(dof, width):
 def test_a_nearly_normal_posterior_of_many_parameters_is_trusted(seed):
     """Weights alone would not do: among 100 deviations one seems off."""
     verdict = verdict_on(student(30.0, 100), MeanField(np.zeros(100), np.full(100, 0.98)), seed)
-    assert np.abs(verdict.weighted.log_sd).max() > 0.05
+    assert np.abs(verdict.weighted.log_sd).max() > 0.025
     assert np.abs(verdict.slopes.errors.log_sd).max() < 0.06
     assert verdict.trusted
 
@@ -164,7 +164,7 @@ def half_normal():
 
 def test_draws_without_a_density_are_counted_and_survived():
     verdict = verdict_on(half_normal(), MeanField(np.zeros(1), np.ones(1)))
-    assert 900 < verdict.n_nonfinite < 1100
+    assert 0.45 < verdict.n_nonfinite / len(verdict.z) < 0.55
     assert np.isfinite([verdict.elbo, verdict.elbo_se, verdict.khat, verdict.fisher_divergence]).all()
     assert not verdict.trusted
     # The mean of |z|.

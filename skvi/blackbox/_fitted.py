@@ -1,0 +1,115 @@
+"""What a fit by an approximation leaves on its estimator."""
+
+import numpy as np
+from scipy.special import logsumexp
+
+from skvi.blackbox._base import ModelPrior
+from skvi.blackbox._posterior import ApproximatePosterior, ResampledPosterior
+from skvi.gradient.verdict import RELIABLE, TOLERANCE, in_words, judge
+
+# As many times the draws of the posterior may be taken to settle a verdict.
+_MOST_TIMES = 8
+# Share of what is tolerated from which errors are mended without being asked.
+_WORTH_MENDING = 0.5
+
+
+def judged(estimator, target, outcome, rng, places=None):
+    """The verdict on an outcome, in the parameters' own space too."""
+    layout = target.target.layout
+    labels = [f"{label}, as a free number," for label in _free_labels(layout)] + layout.labels
+
+    def quantities(z):
+        return layout.flatten(layout.constrain(z))
+
+    return judge(
+        target,
+        outcome.approximation,
+        rng,
+        n_draws=estimator.n_posterior_draws,
+        max_draws=_MOST_TIMES * estimator.n_posterior_draws,
+        n_gradients=None if target.target.has_gradient else 0,
+        quantities=quantities,
+        labels=labels,
+        places=places,
+    )
+
+
+def _free_labels(layout):
+    return [f"{parameter.name}[{i}]" for parameter in layout.parameters for i in range(parameter.n_free)]
+
+
+def resamples(estimator, verdict):
+    """Whether the posterior's draws are chosen by importance."""
+    if estimator.importance_resample != "auto":
+        return estimator.importance_resample
+    return verdict.mendable and (not verdict.trusted or verdict.weighted_error > _WORTH_MENDING * TOLERANCE)
+
+
+def fitted(estimator, target, outcome, verdict, rng):
+    """Fitted attributes."""
+    layout = target.target.layout
+    chosen = resamples(estimator, verdict)
+    posterior, elbo, elbo_se = (_resampled if chosen else _plain)(estimator, layout, outcome, verdict, rng)
+    finding = verdict.complaint or RELIABLE
+    if chosen and verdict.mendable:
+        finding = f"draws are chosen by importance weights, and their {RELIABLE}"
+    if not outcome.converged:
+        finding += f". Not converged: {outcome.reason}"
+    weight = target.target.row_weight
+    return {
+        "model_": target.target.model,
+        "prior_": ModelPrior(target.target.model),
+        "posterior_": posterior,
+        "approximation_": outcome.approximation,
+        "parameter_names_": layout.labels,
+        "elbo_": elbo,
+        "elbo_se_": elbo_se,
+        "elbo_history_": [*map(float, outcome.history.get("elbo", [])), elbo],
+        "khat_": verdict.khat,
+        "fisher_divergence_": verdict.fisher_divergence,
+        "converged_": bool(outcome.converged),
+        "trusted_": bool(outcome.converged and (verdict.mendable if chosen else verdict.trusted)),
+        "message_": in_words(elbo, elbo_se, verdict.khat, finding),
+        "history_": {name: np.asarray(values, dtype=np.float64) for name, values in outcome.history.items()},
+        "n_iter_": int(outcome.n_steps),
+        "n_grad_evals_": target.counts.gradients,
+        "n_nonfinite_": target.counts.nonfinite,
+        "_layout": layout,
+        "_weight_seen": 0.0 if weight is None else float(weight.sum()),
+    }
+
+
+def _usable(verdict, n_draws=None):
+    """Places of the draws, the first so many at most, where the density is finite."""
+    usable = np.flatnonzero(np.isfinite(verdict.log_ratios[:n_draws]))
+    if not len(usable):
+        raise FloatingPointError("the log density is finite at no draw of the approximation")
+    return usable
+
+
+def _plain(estimator, layout, outcome, verdict, rng):
+    """The posterior of draws as they come, its bound, and the bound's standard error."""
+    usable = _usable(verdict, estimator.n_posterior_draws)
+    z, log_ratios = verdict.z[usable], verdict.log_ratios[usable]
+    entropy = float(np.mean(layout.log_jacobian(z) - verdict.log_q[usable]))
+    posterior = ApproximatePosterior(outcome.approximation, layout, entropy, z)
+    return posterior, float(log_ratios.mean()), float(log_ratios.std() / np.sqrt(len(z)))
+
+
+def _resampled(estimator, layout, outcome, verdict, rng):
+    """The posterior of draws chosen by importance, the importance weighted bound, and that one's standard error."""
+    usable = _usable(verdict)
+    log_ratios = verdict.log_ratios[usable]
+    elbo = float(logsumexp(log_ratios) - np.log(len(usable)))
+    elbo_se = float(np.exp(log_ratios - elbo).std() / np.sqrt(len(usable)))
+    chosen = usable[_systematic(np.exp(verdict.log_weights[usable]), estimator.n_posterior_draws, rng)]
+    z = verdict.z[chosen]
+    # The entropy with which mean log joint density plus entropy is the bound.
+    log_joint = verdict.log_ratios[chosen] + verdict.log_q[chosen] - layout.log_jacobian(z)
+    return ResampledPosterior(outcome.approximation, layout, elbo - float(log_joint.mean()), z), elbo, elbo_se
+
+
+def _systematic(weights, n_draws, rng):
+    """Places of n_draws draws, each as often as its weight asks up to rounding (Kitagawa 1996)."""
+    edges = np.cumsum(weights)
+    return np.searchsorted(edges / edges[-1], (np.arange(n_draws) + rng.uniform()) / n_draws)
