@@ -134,5 +134,5 @@ class _Coupled(Passage):
         pulled, outputs, sums = self._pull_to_network(slopes, weights)
         n_draws = slopes.shape[1]
         hidden = np.einsum("ht,kt->thk", sums, self._inputs).reshape(n_draws, -1)
-        output = np.einsum("mt,ht->tmh", outputs, self._hidden).reshape(n_draws, -1)
+        output = np.einsum("mt,ht->tmh", self._layer._gain * outputs, self._hidden).reshape(n_draws, -1)
         return pulled, np.concatenate([hidden, output], axis=1)
