@@ -106,6 +106,30 @@ def ours():
     return [*([Ours(method, _black_box(method))] for method in methods), [Ours("svgd", _sampler)]]
 
 
+class Moments:
+    """No contestant: the normal distribution with the moments of the reference's own draws, in the free numbers.
+
+    It shows what a normal approximation can come to, and so which posteriors are nearly normal.
+    """
+
+    name = "moments of the draws"
+    setting = ""
+
+    def suits(self, posterior):
+        """Whether there is a form of the posterior for this contestant."""
+        return True
+
+    def prepare(self, posterior):
+        """A function of a seed that fits, and returns a function that looks at what came of it."""
+
+        def fit(seed):
+            z = posterior.layout.free(posterior.parameters(posterior.draws))
+            factor = np.linalg.cholesky(np.atleast_2d(np.cov(z.T)))
+            return lambda: normal_found(posterior, z.mean(axis=0), factor, 0)
+
+        return fit
+
+
 def normal_found(posterior, mean, factor, n_gradients):
     """What a peer's normal approximation of the free numbers comes to: factor is lower triangular, (P, P)."""
     layout, mean, factor = posterior.layout, np.asarray(mean), np.asarray(factor)

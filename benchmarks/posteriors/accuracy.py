@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks._tables import print_table
-from benchmarks.posteriors._contestants import ours
+from benchmarks.posteriors._contestants import Moments, ours
 from benchmarks.posteriors._data import absent, at_hand
 from benchmarks.posteriors.peers import peers
 
@@ -21,7 +21,7 @@ _MOST_FITS = 5
 
 def accuracy(options):
     """Compare all contestants at hand."""
-    _compare(options, "accuracy: from the starts and scales that models declare", [*ours(), *peers()])
+    _compare(options, "accuracy: from the starts and scales that models declare", [[Moments()], *ours(), *peers()])
 
 
 def unaided(options):
@@ -115,6 +115,7 @@ def _print_details(title, figures, notes):
         [
             "largest over the numbers of the reference; its own errors are 0.01 sd and 0.7 %",
             f"near: both at most {_NEAR:g}; SILENT: not near, and the contestant says to trust it",
+            "moments of the draws: the normal with the moments of the reference, which shows what a normal can come to",
             "peers: the best of several step sizes by ELBO, which the times of the others are not added to",
             "gradients: at one point each; fit: median of later fits; first: with all compilation, imports apart",
             *notes,

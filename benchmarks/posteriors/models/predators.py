@@ -91,9 +91,13 @@ class Predators(BaseEstimator):
         self.n_steps = n_steps
 
     def parameters(self, X=None, y=None):
-        """Searches start at the prior's means and at what was counted first."""
+        """Searches start where the mean counts are the equilibrium, as they are of all cycles, and at the first counts.
+
+        Of a and c, which then say how fast cycles are, the start is the prior's mean.
+        """
+        prey, predators = self.y.mean(axis=0)
         return [
-            Parameter("theta", 4, "positive", start=(1.0, 0.05, 1.0, 0.05), scale=0.5),
+            Parameter("theta", 4, "positive", start=(1.0, 1.0 / predators, 1.0, 1.0 / prey), scale=0.5),
             Parameter("first", 2, "positive", start=self.y[0], scale=0.5),
             Parameter("sigma", 2, "positive", start=np.exp(-1.0)),
         ]
