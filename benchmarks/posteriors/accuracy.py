@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks._tables import print_table
 from benchmarks.posteriors._contestants import Moments, ours
 from benchmarks.posteriors._data import absent, at_hand
-from benchmarks.posteriors.peers import peers
+from benchmarks.posteriors.peers import LIBRARIES, peers
 
 #: what counts as near: errors of means in standard deviations, and log ratios of standard deviations
 _NEAR = 0.1
@@ -20,8 +20,18 @@ _MOST_FITS = 5
 
 
 def accuracy(options):
-    """Compare all contestants at hand."""
-    _compare(options, "accuracy: from the starts and scales that models declare", [[Moments()], *ours(), *peers()])
+    """Compare skvi's methods with each other."""
+    _compare(options, "accuracy: from the starts and scales that models declare", [[Moments()], *ours()])
+
+
+def beside_peers(options):
+    """Compare skvi's default with peers."""
+    contestants = peers()
+    if not contestants:
+        print("\npeers: skipped, for want of", ", ".join(LIBRARIES))
+        return
+    title = "peers: all at the same densities, from the same starts and in the same units"
+    _compare(options, title, [[Moments()], ours()[0], *contestants])
 
 
 def unaided(options):

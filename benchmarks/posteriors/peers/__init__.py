@@ -2,14 +2,14 @@
 
 from importlib import import_module, util
 
-_LIBRARIES = ("numpyro", "blackjax", "pymc")
+LIBRARIES = ("numpyro", "blackjax", "pymc")
 
 
 def peers():
     """Contestants of all libraries that are installed, each as a list of its settings."""
     return [
         contestant
-        for library in _LIBRARIES
+        for library in LIBRARIES
         if util.find_spec(library) is not None
         for contestant in import_module(f"{__name__}._{library}").contestants()
     ]
