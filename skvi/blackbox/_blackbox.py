@@ -78,7 +78,7 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
     importance_resample : "auto" or bool, default="auto"
         Whether the draws of the posterior are chosen by their smoothed importance ratios. `elbo_` is then the
         importance-weighted bound, which is the tighter one. "auto": where q itself is off by more than a twentieth of
-        a standard deviation, and k-hat says that the ratios mend it.
+        a standard deviation, and k-hat says that the ratios mend it. Draws of a stream of rows are never chosen.
     n_posterior_draws : int, default=1000
         Draws of q that the verdict is made from and that predictions are averaged over.
     batch_size : int, default=None
@@ -322,7 +322,7 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         self._steps = inference.stream(self.approximation_, begun)
         outcome = Outcome(self._steps.average, False, "rows may still come", self._steps.n_steps)
         verdict = judged(self, target, outcome, inference.rng)
-        vars(self).update(fitted(self, target, outcome, verdict, inference.rng))
+        vars(self).update(fitted(self, target, outcome, verdict, inference.rng, some_rows=True))
 
     def _later_noise(self, begun):
         """A generator whose numbers are not those of the calls before."""

@@ -45,10 +45,10 @@ def resamples(estimator, verdict):
     return verdict.mendable and (not verdict.trusted or verdict.weighted_error > _WORTH_MENDING * TOLERANCE)
 
 
-def fitted(estimator, target, outcome, verdict, rng):
-    """Fitted attributes."""
+def fitted(estimator, target, outcome, verdict, rng, some_rows=False):
+    """Fitted attributes; where the target has some rows only, their weights say nothing of the posterior."""
     layout = target.target.layout
-    chosen = resamples(estimator, verdict)
+    chosen = not some_rows and resamples(estimator, verdict)
     posterior, elbo, elbo_se = (_resampled if chosen else _plain)(estimator, layout, outcome, verdict, rng)
     finding = verdict.complaint or RELIABLE
     if chosen and verdict.mendable:
