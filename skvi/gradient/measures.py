@@ -15,7 +15,7 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 _BLOCK_DOUBLES = 2**18
 # Gradients for each coefficient of the regression of the slopes.
 _GRADIENTS_EACH = 2
-_LEAST_CURVATURE = 0.02
+_LEAST_CURVATURE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Slopes:
         Mean of |C'(grad log p - grad log q)|^2, where C C' is the covariance of q. No affine map of the free numbers
         changes it, and it is 0 for q = p. Where draws are too few for C, it is the diagonal of their deviations.
     bend : float
-        The part of it that no shift and no other covariance of q would remove, in the direction where it is largest;
-        all of it, where draws are too few to tell.
+        The part of it that no shift and no other covariance of q would remove, as it moves means: the variance over
+        draws of single draws' Newton steps, in deviations, of the number where it is largest. All of the divergence,
+        where draws are too few to tell.
     location, location_se, spread, spread_se : ndarray of shape (P,)
         sd E[dlog p/dz] and E[(z - mean) dlog p/dz] + 1 under q, for each free number, and their standard errors: zero
         where no shift and no change of its scale would raise the evidence lower bound.
@@ -116,7 +117,8 @@ def compare_slopes(z, gradients, scores):
     noise = rest.T @ rest / (n - width - 1)
     ours, theirs = (_newton(whitened, slopes @ factor, factor) for slopes in (scores, gradients))
     errors = _implied_errors(ours, theirs, noise / n)
-    return Slopes(float(np.sum(residuals**2) / n), float(np.linalg.eigvalsh(noise)[-1]), *stein, errors)
+    bend = float(n * np.max(errors.mean_se) ** 2)
+    return Slopes(float(np.sum(residuals**2) / n), bend, *stein, errors)
 
 
 def _factor(centred, scale):

@@ -27,8 +27,8 @@ _NOISY = 0.02
 _PRECISE = 0.05
 # Up to this k-hat weights still tell that all is well, where they say so clearly.
 _TOLERABLE = 0.85
-# Errors of the deviations of a fitted normal are about half of the bend, with a margin.
-_LARGEST_BEND = 0.1
+# Up to this bend slopes are right to the first order about means and deviations: the rest is about half of it.
+_LARGEST_BEND = 0.08
 _LEAST_GRADIENTS = 200
 _MOST_GRADIENTS = 2000
 # A direct search over more free numbers than these asks too much of a full covariance.
