@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
+#: gradients that each coefficient of the regression of the slopes takes
+GRADIENTS_EACH = 2
+
 # Doubles of a block of draws.
 _BLOCK_DOUBLES = 2**18
-# Gradients for each coefficient of the regression of the slopes.
-_GRADIENTS_EACH = 2
 _LEAST_CURVATURE = 1e-4
+# Numbers that vary by less, relative to themselves, vary by rounding alone.
+_CONSTANT = 1e-13
 
 
 @dataclass(frozen=True)
@@ -75,21 +78,29 @@ def weighted_errors(values, log_weights):
     errors are by the delta method.
     """
     weights = np.exp(log_weights)[:, None]
+    size = max(1, _BLOCK_DOUBLES // len(values))
+    blocks = [_weighted_errors(values[:, i : i + size], weights) for i in range(0, values.shape[1], size)]
+    return Errors(*(np.concatenate(figures) for figures in zip(*blocks, strict=True)))
+
+
+def _weighted_errors(values, weights):
     share = 1.0 / len(values)
     with np.errstate(all="ignore"):
-        plain, weighted = values - values.mean(axis=0), values - np.sum(weights * values, axis=0)
+        plain = values - values.mean(axis=0)
+        shift = np.sum(weights * plain, axis=0)
+        weighted = plain - shift
         plain_var, var = share * np.sum(plain**2, axis=0), np.sum(weights * weighted**2, axis=0)
         sd = np.sqrt(var)
         mean_parts = (weights * weighted - share * plain) / sd
         sd_parts = 0.5 * (weights * (weighted**2 / var - 1.0) - share * (plain**2 / plain_var - 1.0))
         figures = (
-            np.sum(weights * plain, axis=0) / sd,
+            shift / sd,
             np.sqrt(np.sum(mean_parts**2, axis=0)),
             0.5 * np.log(var / plain_var),
             np.sqrt(np.sum(sd_parts**2, axis=0)),
         )
-    constant = np.ptp(values, axis=0) == 0.0
-    return Errors(*(np.where(constant, 0.0, figure) for figure in figures))
+        constant = np.ptp(values, axis=0) <= _CONSTANT * np.abs(values[0])
+    return [np.where(constant, 0.0, figure) for figure in figures]
 
 
 def compare_slopes(z, gradients, scores):
@@ -105,7 +116,7 @@ def compare_slopes(z, gradients, scores):
     centred = z - z.mean(axis=0)
     scale = np.sqrt(np.mean(centred**2, axis=0))
     stein = (*_means_and_errors(scale * differences), *_means_and_errors(centred * differences))
-    factor = _factor(centred, scale) if n >= _GRADIENTS_EACH * (width + 1) else None
+    factor = _factor(centred, scale) if n >= GRADIENTS_EACH * (width + 1) else None
     if factor is None:
         fisher = float(np.sum((differences * scale) ** 2) / n)
         return Slopes(fisher, fisher, *stein, None)

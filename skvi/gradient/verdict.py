@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skvi import _threads
-from skvi.gradient.measures import Errors, Slopes, compare_slopes, draw_blocks, weighted_errors
+from skvi.gradient.measures import GRADIENTS_EACH, Errors, Slopes, compare_slopes, draw_blocks, weighted_errors
 from skvi.gradient.noise import matched
 from skvi.gradient.normals import MeanField, NormalApproximation
 from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
@@ -128,8 +128,8 @@ def judge(
     max_draws : int, default=8000
         Draws that it takes where k-hat is good but weighted means are too noisy to decide.
     n_gradients : int, default=None
-        Gradients that it takes. None is 200, or two more than twice the free numbers if these are more, and at most
-        2000; 0 suits densities that have no gradient.
+        Gradients that it takes. None is 200, or two more than twice the free numbers, as long as these
+        are no more than 2000; 0 suits densities that have no gradient.
     quantities : callable, default=None
         Maps draws (T, P) to further numbers (T, Q) whose means and deviations have to be right, such as constrained
         parameters.
@@ -143,7 +143,8 @@ def judge(
     Verdict
     """
     if n_gradients is None:
-        n_gradients = min(max(_LEAST_GRADIENTS, 2 * (approximation.width + 1)), _MOST_GRADIENTS)
+        needed = GRADIENTS_EACH * (approximation.width + 1)
+        n_gradients = max(_LEAST_GRADIENTS, needed if needed <= _MOST_GRADIENTS else 0)
     with _threads.single_threaded_blas():
         z, log_q, scores = _sample(approximation, rng, max(n_draws, n_gradients), n_gradients)
         log_ratios = _log_ratios(target, z, log_q)
