@@ -99,7 +99,8 @@ def _weighted_errors(values, weights):
             0.5 * np.log(var / plain_var),
             np.sqrt(np.sum(sd_parts**2, axis=0)),
         )
-        constant = np.ptp(values, axis=0) <= _CONSTANT * np.abs(values[0])
+        extent = np.ptp(values, axis=0)
+        constant = np.isfinite(extent) & (extent <= _CONSTANT * np.abs(values[0]))
     return [np.where(constant, 0.0, figure) for figure in figures]
 
 

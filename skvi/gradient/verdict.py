@@ -146,24 +146,18 @@ def judge(
         needed = GRADIENTS_EACH * (approximation.width + 1)
         n_gradients = max(_LEAST_GRADIENTS, needed if needed <= _MOST_GRADIENTS else 0)
     with _threads.single_threaded_blas():
-        z, log_q, scores = _sample(approximation, rng, max(n_draws, n_gradients), n_gradients)
-        log_ratios = _log_ratios(target, z, log_q)
-        slopes = _slopes(target, z[: len(scores)], scores)
-        findings = _find(approximation, z, log_ratios, slopes, quantities)
-        if findings.undecided and max_draws > len(z):
-            more, more_q, _ = _sample(approximation, rng, max_draws - len(z), 0)
-            log_ratios = np.concatenate([log_ratios, _log_ratios(target, more, more_q)])
-            z, log_q = np.concatenate([z, more]), np.concatenate([log_q, more_q])
-            findings = _find(approximation, z, log_ratios, slopes, quantities)
-        elbo, elbo_se = _elbo(log_ratios[np.isfinite(log_ratios)])
-        rival = _has_rival(target, approximation, places, log_q, elbo)
+        findings = _find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities)
+        ratios = findings.log_ratios
+        elbo, elbo_se = _elbo(ratios[np.isfinite(ratios)])
+        rival = _has_rival(target, approximation, places, findings.log_q, elbo)
     return Verdict(
-        *(elbo, elbo_se, findings.khat, findings.n_nonfinite, findings.weighted_error, findings.weighted, slopes),
+        *(elbo, elbo_se, findings.khat, findings.n_nonfinite),
+        *(findings.weighted_error, findings.weighted, findings.slopes),
         complaint=_Words(findings, labels, rival).complaint(),
         mendable=findings.reliable and findings.noise <= _PRECISE and not rival,
-        z=z,
-        log_q=log_q,
-        log_ratios=log_ratios,
+        z=findings.z,
+        log_q=findings.log_q,
+        log_ratios=ratios,
         log_weights=findings.log_weights,
     )
 
@@ -251,11 +245,25 @@ class _Findings:
     """All that decides."""
 
     approximation: object
+    z: np.ndarray
+    log_q: np.ndarray
+    log_ratios: np.ndarray
     log_weights: np.ndarray
     khat: float
     weighted: Errors
     slopes: Slopes | None
-    n_nonfinite: int
+
+    @classmethod
+    def of(cls, approximation, z, log_q, log_ratios, slopes, quantities):
+        """What draws say; their densities under q, log p - log q there, and slopes are given."""
+        log_weights, khat = smooth(log_ratios)
+        weighted = _weigh(z, log_weights, quantities)
+        return cls(approximation, z, log_q, log_ratios, log_weights, khat, weighted, slopes)
+
+    @property
+    def n_nonfinite(self):
+        """Draws without a finite density."""
+        return int((~np.isfinite(self.log_ratios)).sum())
 
     @property
     def reliable(self):
@@ -288,10 +296,18 @@ class _Findings:
         return not self.bends_little or self.weighted_error > 0.5 * TOLERANCE
 
 
-def _find(approximation, z, log_ratios, slopes, quantities):
-    log_weights, khat = smooth(log_ratios)
-    n_nonfinite = int((~np.isfinite(log_ratios)).sum())
-    return _Findings(approximation, log_weights, khat, _weigh(z, log_weights, quantities), slopes, n_nonfinite)
+def _find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities):
+    """Findings from so many draws, or from the most where these do not decide."""
+    z, log_q, scores = _sample(approximation, rng, max(n_draws, n_gradients), n_gradients)
+    log_ratios = _log_ratios(target, z, log_q)
+    slopes = _slopes(target, z[: len(scores)], scores)
+    findings = _Findings.of(approximation, z, log_q, log_ratios, slopes, quantities)
+    if max_draws <= len(z) or not findings.undecided:
+        return findings
+    more, more_q, _ = _sample(approximation, rng, max_draws - len(z), 0)
+    log_ratios = np.concatenate([log_ratios, _log_ratios(target, more, more_q)])
+    z, log_q = np.concatenate([z, more]), np.concatenate([log_q, more_q])
+    return _Findings.of(approximation, z, log_q, log_ratios, slopes, quantities)
 
 
 @dataclass(frozen=True)
