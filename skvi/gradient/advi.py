@@ -1,5 +1,7 @@
 """Automatic differentiation variational inference without a learning rate: stochastic ascent of an objective."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from skvi.gradient.ascent import Ascent
@@ -15,24 +17,69 @@ _NARROWINGS = 60
 _MOST_DRAWS = 50
 
 
-def advi(
-    target,
-    start,
-    rng,
-    *,
-    objective=None,
-    optimizer="adam",
-    step_size="auto",
-    n_draws=None,
-    batch_size=None,
-    max_iter=10_000,
-    evaluate_every=50,
-    tol=0.02,
-    proximal=True,
-    antithetic=True,
-    observer=None,
-):
-    r"""Let an approximation climb an objective by noisy gradients (Kucukelbir et al. 2017).
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What an ascent may be told.
+
+    Parameters
+    ----------
+    objective : Objective, default=None
+        None is `ELBO("stl")`.
+    optimizer : {"adam", "rmsprop", "dowg"}, default="adam"
+        "dowg" finds the length of its first walk by itself (Khaled, Mishchenko, Jin 2023).
+    step_size : float or "auto", default="auto"
+        First step length, in standard deviations. "auto" is 0.1 for normal approximations, whose steps double while
+        gradients keep their sign, 0.005 for others, and 0.01 for the first guess of a distance by "dowg".
+    n_draws : int, default=None
+        Draws in a step. None is 10, for approximations that know correlations as many as parameters up to 50, and
+        what the objective asks for where that is more.
+    batch_size : int, default=None
+        Rows in a step, drawn without replacement; None is all.
+    anchored : bool, default=True
+        Whether gradients of mini-batches are corrected by their error at an anchor, where the objective is the
+        `ELBO`. It takes a pass over all rows now and then, as long as the steps between two such at most.
+    max_iter : int, default=10_000
+        Steps.
+    evaluate_every : int, default=50
+        Steps between two looks.
+    tol : float, default=0.03
+        Accuracy of the answer: Monte-Carlo standard error of each mean in standard deviations of the approximation,
+        and of the logarithm of each standard deviation.
+    proximal : bool, default=True
+        Whether scales make a proximal step of the entropy (Domke 2020; Kim et al. 2023) where the objective is
+        `ELBO("closed")`, they hold the whole entropy and the optimizer is not "dowg".
+    antithetic : bool, default=True
+        Whether draws come in pairs of opposite noise, where the objective allows for it.
+    """
+
+    objective: object = field(default_factory=lambda: ELBO("stl"))
+    optimizer: str = "adam"
+    step_size: float | str = "auto"
+    n_draws: int | None = None
+    batch_size: int | None = None
+    anchored: bool = True
+    max_iter: int = 10_000
+    evaluate_every: int = 50
+    tol: float = 0.03
+    proximal: bool = True
+    antithetic: bool = True
+
+    def draws_of_step(self, start):
+        """Draws in a step of an approximation of this kind."""
+        if self.n_draws is not None:
+            return self.n_draws
+        known = min(start.width, _MOST_DRAWS) if isinstance(start, (FullRank, LowRank)) else 1
+        return self.objective.group * -(-max(self.objective.n_draws, known) // self.objective.group)
+
+    def climber(self, start):
+        """The rule of steps."""
+        proximal = self.proximal and self.optimizer != "dowg" and start.diagonal is not None
+        proximal = proximal and isinstance(self.objective, ELBO) and self.objective.parts_entropy(start)
+        return Climber(self.optimizer, self.step_size, start, proximal)
+
+
+def advi(target, start, rng, *, observer=None, **settings):
+    """Let an approximation climb an objective by noisy gradients (Kucukelbir et al. 2017), without a learning rate.
 
     Steps are taken in the approximation's local coordinates, standard deviations and shares of scales, in which
     gradients of normal approximations are natural gradients up to a factor of two: one first step length serves all
@@ -46,32 +93,10 @@ def advi(
     start : object
         The first approximation; the answer is of its kind.
     rng : numpy.random.RandomState
-    objective : Objective, default=None
-        None is `ELBO("stl")`.
-    optimizer : {"adam", "rmsprop", "dowg"}, default="adam"
-        "dowg" finds the length of its first walk by itself (Khaled, Mishchenko, Jin 2023).
-    step_size : float or "auto", default="auto"
-        First step length, in standard deviations. "auto" is 0.1 for normal approximations, whose steps double while
-        gradients keep their sign, 0.005 for others, and 0.01 for the first guess of a distance by "dowg".
-    n_draws : int, default=None
-        Draws in a step. None is 10, for approximations that know correlations as many as parameters up to 50, and
-        what the objective asks for where that is more.
-    batch_size : int, default=None
-        Rows in a step, drawn without replacement; None is all.
-    max_iter : int, default=10_000
-        Steps.
-    evaluate_every : int, default=50
-        Steps between two looks.
-    tol : float, default=0.02
-        Accuracy of the answer: Monte-Carlo standard error of each mean in standard deviations of the approximation,
-        and of the logarithm of each standard deviation.
-    proximal : bool, default=True
-        Whether scales make a proximal step of the entropy (Domke 2020; Kim et al. 2023) where the objective is
-        `ELBO("closed")`, they hold the whole entropy and the optimizer is not "dowg".
-    antithetic : bool, default=True
-        Whether draws come in pairs of opposite noise, where the objective allows for it.
     observer : object, default=None
         As of `gradient.loop.run`.
+    **settings
+        Of `Settings`.
 
     Returns
     -------
@@ -83,7 +108,7 @@ def advi(
     Raises
     ------
     ValueError
-        Where the optimizer is none of these, or the objective cannot be had of the target.
+        Where the optimizer is unknown, or the objective cannot be had of the target.
 
     Examples
     --------
@@ -100,10 +125,13 @@ def advi(
     >>> outcome.converged, round(float(outcome.approximation.scale[0]), 1)
     (True, 3.0)
     """
-    objective = ELBO("stl") if objective is None else objective
-    parts = proximal and optimizer != "dowg" and _parts_entropy(objective, start)
-    climber = Climber(optimizer, step_size, start, parts)
-    footing = _footing(target, start, objective, rng)
+    return _ascend(target, start, rng, observer, Settings(**settings))
+
+
+def _ascend(target, start, rng, observer, settings):
+    climber = settings.climber(start)
+    n_draws = settings.draws_of_step(start)
+    footing = _footing(target, start, rng.standard_normal((n_draws, start.n_noise)))
     if footing is None:
         return Outcome(start, False, "the log density is not finite near the start: give parameters another start", 0)
     ascent = Ascent(
@@ -111,30 +139,26 @@ def advi(
         footing,
         climber,
         rng,
-        objective=objective,
-        n_draws=_n_draws(objective, start) if n_draws is None else n_draws,
-        batch_size=batch_size,
-        antithetic=antithetic,
-        tol=tol,
+        objective=settings.objective,
+        n_draws=n_draws,
+        batch_size=settings.batch_size,
+        anchored=settings.anchored,
+        antithetic=settings.antithetic,
+        tol=settings.tol,
     )
-    trace = run(ascent, max_iter=max_iter, evaluate_every=evaluate_every, tol=tol, observer=observer)
-    return Outcome(
-        ascent.answer.approximation, trace.converged, _reason(ascent, trace, max_iter), ascent.n_steps, ascent.history
+    trace = run(
+        ascent,
+        max_iter=settings.max_iter,
+        evaluate_every=settings.evaluate_every,
+        tol=settings.tol,
+        observer=observer,
     )
+    reason = _reason(ascent, trace, settings.max_iter)
+    return Outcome(ascent.answer.approximation, trace.converged, reason, ascent.n_steps, ascent.history)
 
 
-def _parts_entropy(objective, start):
-    return isinstance(objective, ELBO) and objective.parts_entropy(start) and start.diagonal is not None
-
-
-def _n_draws(objective, start):
-    known = min(start.width, _MOST_DRAWS) if isinstance(start, (FullRank, LowRank)) else 1
-    return objective.group * -(-max(objective.n_draws, known) // objective.group)
-
-
-def _footing(target, start, objective, rng):
+def _footing(target, start, noise):
     """The start, narrowed until the log density is finite at a draw; None where it never is."""
-    noise = rng.standard_normal((_n_draws(objective, start), start.n_noise))
     for _ in range(_NARROWINGS):
         if np.isfinite(target.log_density(start.draw(noise).z)).any():
             return start

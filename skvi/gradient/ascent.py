@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from skvi.gradient import outcome
+from skvi.gradient.anchors import Anchor
 from skvi.gradient.climber import narrower
 from skvi.gradient.laps import Laps
+from skvi.gradient.objectives import ELBO
 from skvi.gradient.stationarity import Walk, watch
 
 _LOOK_DRAWS = 100
@@ -54,14 +56,19 @@ class Ascent:
     objective : Objective
     n_draws : int
     batch_size : int or None
+    anchored : bool
+        Whether gradients of mini-batches are corrected by their error at an anchor.
     antithetic : bool
     tol : float
         Accuracy of means in standard deviations, and of logarithms of standard deviations.
     """
 
-    def __init__(self, target, start, climber, rng, *, objective, n_draws, batch_size, antithetic, tol):
+    def __init__(self, target, start, climber, rng, *, objective, n_draws, batch_size, anchored, antithetic, tol):
         self.target, self.climber, self.rng, self.objective = target, climber, rng, objective
         self.n_draws, self.batch_size, self.antithetic, self.tol = n_draws, batch_size, antithetic, tol
+        # Other objectives weigh draws by densities, which are not corrected.
+        self._anchored = anchored and isinstance(objective, ELBO) and batch_size is not None
+        self._anchor, self._work_to_anchor = None, 0
         self.approximation = self.refuge = start
         self.laps = Laps(target.n_rows, rng)
         self._look_noise = look_noise(objective, rng, start.n_noise)
@@ -84,17 +91,26 @@ class Ascent:
             return self.objective.noise(self.rng, self.n_draws, self.approximation.n_noise)
         return self.rng.standard_normal((self.n_draws, self.approximation.n_noise))
 
+    def _batch(self):
+        """The target of a step."""
+        rows = self._rows(self.batch_size)
+        return rows if self._anchor is None or rows is self.target else self._anchor.hold(rows)
+
     def begin_round(self):
         """While the walk travels, each round begins anew."""
         if not self.settled:
             self.climber.refresh()
+        if self._anchored and self._work_to_anchor <= 0:
+            # The pass over all rows takes at most as long as the steps since the last.
+            self._anchor = Anchor(self.target, self.approximation.draw(np.zeros((1, self.approximation.n_noise))).z)
+            self._work_to_anchor = self.target.n_rows
         self.walk.begin_round()
 
     def advance(self):
         """One step; back to where draws were finite where none is."""
         climb = self.objective.energy_slope if self.climber.proximal else self.objective.slope
         with np.errstate(all="ignore"):
-            slope = climb(self._rows(self.batch_size), self.approximation, self._noise())
+            slope = climb(self._batch(), self.approximation, self._noise())
             moved = self.climber.moved(self.approximation, slope)
         if moved is None:
             self.n_retreats += 1
@@ -102,6 +118,8 @@ class Ascent:
             self.climber.refresh()
         self.approximation = moved
         self.n_steps += 1
+        if self._anchored:
+            self._work_to_anchor -= self.batch_size * self.n_draws
         self.walk.add(watch(moved, self._look_noise), moved.parameters, self.climber.rate)
 
     def motion(self):
@@ -193,6 +211,9 @@ class Ascent:
             "rhat": None if window is None else window.rhat,
             "mcse": None if window is None else window.error,
         }
+        if self.history["n_steps"][-1:] == [self.n_steps]:
+            for figures_so_far in self.history.values():
+                figures_so_far.pop()
         for name, figure in figures.items():
             self.history[name].append(figure)
 
