@@ -41,8 +41,14 @@ def batch_match(target, start, rng, *, n_draws=None, max_iter=100, tol=0.02, obs
         # lam = P B / t (Cai et al. 2024, section 5).
         return lam / (lam + step)
 
-    matching = Matching(lambda: target, frame, rng, matched_scores, weight=weight, n_draws=n_draws)
-    return match(target, matching, rng, max_iter=max_iter, tol=tol, observer=observer)
+    def lever(u, h):
+        # At rest Cov(h) = I = Cov(u), and (u - h)(u + h)' averages to zero.
+        return 0.5 * (u - h)
+
+    matching = Matching(
+        lambda: target, frame, rng, matched_scores, lever=lever, weight=weight, n_draws=n_draws, tol=tol
+    )
+    return match(target, matching, rng, max_iter=max_iter, observer=observer)
 
 
 def matched_scores(u, h, weight):

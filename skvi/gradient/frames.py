@@ -74,11 +74,11 @@ class FullFrame:
         return shifts @ self.factor.T / np.sqrt(np.einsum("pq,pq->p", self.factor, self.factor))
 
     @staticmethod
-    def turn(u, residual):
-        """Squared size of the mean of u r', and what independent draws make of it."""
-        n = len(u)
-        noise = np.sum(u**2, axis=1) @ np.sum(residual**2, axis=1)
-        return np.sum((u.T @ residual) ** 2) / n**2, noise / n**2
+    def turn(lever, residual):
+        """Squared size of the mean of a lever times the residuals', and what independent draws make of it."""
+        n = len(lever)
+        noise = np.sum(lever**2, axis=1) @ np.sum(residual**2, axis=1)
+        return np.sum((lever.T @ residual) ** 2) / n**2, noise / n**2
 
     def moved(self, shift, stretch):
         """The frame of mean + C shift and C stretch."""
@@ -150,10 +150,10 @@ class DiagonalFrame:
         return shifts
 
     @staticmethod
-    def turn(u, residual):
-        """Squared size of the mean of u * r, and what independent draws make of it."""
-        n = len(u)
-        return np.sum(np.mean(u * residual, axis=0) ** 2), np.sum((u * residual) ** 2) / n**2
+    def turn(lever, residual):
+        """Squared size of the mean of a lever times the residuals, and what independent draws make of it."""
+        products = lever * residual
+        return np.sum(np.mean(products, axis=0) ** 2), np.sum(products**2) / len(lever) ** 2
 
     def moved(self, shift, stretch):
         """The frame of mean + scale * shift and scale * stretch."""

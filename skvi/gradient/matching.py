@@ -18,11 +18,15 @@ _STILL_FALLING = 0.5
 _FORGETTING = 3.0
 # Noise explains squared motions up to this many times its own variance.
 _WITHIN_NOISE = 4.0
+# The same for the largest of many.
+_ANY_NOISE = 12.0
 # A Fisher divergence, per parameter, of rounding alone.
 _EXACT = 1e-20
 # A step is taken back where the divergence grows by this factor, and is above one: that of a normal of no width.
 _GROWTH = 10.0
 _MAX_RETREATS = 40
+# Where the error of the mean is so many times what it should be, draws are doubled.
+_WOBBLES = 2.0
 # Standard errors by which a bound has to fall before the start is the better normal.
 _FELL = 3.0
 
@@ -43,28 +47,38 @@ class Matching:
     rng : RandomState
     update : callable
         update(u, h, weight) -> (shift, stretch) for `frame.moved`.
+    lever : callable
+        lever(u, h) are vectors, (B, P), whose mean outer product with the residuals vanishes where the normal is at
+        rest.
     weight : callable
         Weight of step number 1, 2, ... before they average.
     n_draws : int
+    tol : float
+        Aimed at for the error of the mean. Where it is far, draws are doubled, up to four times as many.
     minibatches : bool
         Whether the targets of steps differ, so that draws alone do not explain the noise.
     """
 
-    def __init__(self, target, frame, rng, update, *, weight, n_draws, minibatches=False):
+    def __init__(self, target, frame, rng, update, *, lever, weight, n_draws, tol, minibatches=False):
         self.target = target
         self.frame = frame
         self.rng = rng
         self.update = update
+        self.lever = lever
         self.weight = weight
         self.n_draws = n_draws
+        self.tol = tol
         self.minibatches = minibatches
+        self._most_draws = 4 * n_draws
         self.fisher = []
         self.rest = np.inf
         self.exact = False
+        self._drift = _Drift()
+        self._share = 1.0
         self._n_averaged = 0
-        self._squares = 0.0
         # Variance of the mean in units of that of one step.
         self._kept_noise = 1.0
+        self._squares = 0.0
         self._n_retreats = 0
         self._before = None
         width = len(frame.mean)
@@ -89,14 +103,14 @@ class Matching:
         if fisher <= (np.finfo(float).max if self._before is None else _GROWTH * max(1.0, self.fisher[-1])):
             self.fisher.append(fisher)
             self._n_retreats = 0
-            self._settle(u, u + h, mirrored)
+            self._settle(self.lever(u, h), u + h, mirrored)
             self._before = self.frame, u, h
             self._step(self.frame, u, h, self._weight())
         else:
             self._retreat()
 
     def _weight(self):
-        return self.weight(len(self.fisher)) * _FORGETTING / (_FORGETTING + self._n_averaged)
+        return self._share * self.weight(len(self.fisher)) * _FORGETTING / (_FORGETTING + self._n_averaged)
 
     def _step(self, frame, u, h, weight):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -107,47 +121,100 @@ class Matching:
             self._retreat()
 
     def _retreat(self):
-        """Go from the last good normal half as far as before; narrow the first where its draws are not finite."""
+        """Go from the last good normal half as far as before, from now on; narrow the first where its draws are not finite."""
         self._n_retreats += 1
+        self._share *= 0.5
         self.rest = np.inf
         if self._before is None:
             self.frame = self.frame.narrowed()
             return
         self.frame, u, h = self._before
         if not self.lost:
-            self._step(self.frame, u, h, self._weight() * 0.5**self._n_retreats)
+            self._step(self.frame, u, h, self._weight())
 
-    def _settle(self, u, residual, mirrored):
-        """Judge whether the normal still moves, and how well its mean is known, in standard deviations."""
+    def _settle(self, lever, residual, mirrored):
+        """Judge whether the normal still moves, and how well mean and scales are known, in standard deviations."""
         self.exact = self.fisher[-1] <= _EXACT
-        if not self._n_averaged and not self._plateau():
-            return
-        half = len(u) // 2
-        parts = 0.5 * (residual[:half] + residual[half:]) if mirrored else residual
-        if not self.minibatches and self._drifts(u, residual, parts):
-            self._n_averaged = max(1, self._n_averaged // 2)
-            self._kept_noise = 1.0
-            self.rest = np.inf
-            return
-        self._n_averaged += 1
-        self._squares = self._squares + self.frame.in_deviations(residual.mean(axis=0)) ** 2
-        if self.minibatches:
-            variance = np.max(self._squares) / self._n_averaged
-        else:
-            variance = np.max(np.mean(self.frame.in_deviations(parts) ** 2, axis=0)) / len(parts)
-        weight = self._weight()
-        self._kept_noise = (1.0 - weight) ** 2 * self._kept_noise + weight**2
-        self.rest = float(np.sqrt(variance * self._kept_noise))
+        self._n_averaged = max(self._n_averaged, int(self._plateau()))
+        parts = _paired(residual) if mirrored else residual
+        # Relative changes of the standard deviations that each draw asks for.
+        change = 0.5 * self.frame.in_deviations(lever) * self.frame.in_deviations(residual)
+        spreads = _paired(change) if mirrored else change
+        if not self.minibatches:
+            drifts = self._drift.meet(parts, *self.frame.turn(lever, residual))
+            self._share = min(1.0, self._share * self._drift.pace)
+            if drifts or _stands_out(spreads):
+                self._n_averaged //= 2
+                self._kept_noise = 1.0
+                self.rest = np.inf
+                return
+        if self._n_averaged:
+            self._average(parts, spreads)
 
     def _plateau(self):
         return len(self.fisher) > self._lag and self.fisher[-1] > _STILL_FALLING * self.fisher[-1 - self._lag]
 
-    def _drifts(self, u, residual, parts):
-        shift = np.sum(np.mean(parts, axis=0) ** 2) * len(parts)
-        if shift > _WITHIN_NOISE * np.mean(np.sum(parts**2, axis=1)):
-            return True
-        turn, noise = self.frame.turn(u, residual)
-        return bool(turn > _WITHIN_NOISE * noise)
+    def _average(self, parts, spreads):
+        self._n_averaged += 1
+        if self.minibatches:
+            self._squares = self._squares + self.frame.in_deviations(parts.mean(axis=0)) ** 2
+            variance = np.max(self._squares) / self._n_averaged
+        else:
+            shifts = self.frame.in_deviations(parts)
+            variance = max(np.max(np.mean(shifts**2, axis=0)), np.max(np.var(spreads, axis=0))) / len(parts)
+        weight = self._weight()
+        self._kept_noise = (1.0 - weight) ** 2 * self._kept_noise + weight**2
+        self.rest = float(np.sqrt(variance * self._kept_noise))
+        # Noise falls with the number of draws in one step as it does with steps, and a step has costs of its own.
+        if self.rest > _WOBBLES * self.tol and self.n_draws < self._most_draws:
+            self.n_draws *= 2
+
+
+def _paired(values):
+    """Means over a draw and its mirror image."""
+    half = len(values) // 2
+    return 0.5 * (values[:half] + values[half:])
+
+
+def _stands_out(values):
+    """Whether the mean of any column is beyond what noise explains."""
+    return bool(np.any(np.mean(values, axis=0) ** 2 * len(values) > _ANY_NOISE * np.mean(values**2, axis=0)))
+
+
+class _Drift:
+    """Whether mean residuals, of one step or summed over steps, are larger than the noise of the draws explains.
+
+    Attributes
+    ----------
+    pace : float
+        What the length of steps is to be multiplied by: less than one where drifts turn back on one another.
+    """
+
+    def __init__(self):
+        self.pace = 1.0
+        self._last = None
+        self._forget()
+
+    def _forget(self):
+        self._sum, self._noise = 0.0, 0.0
+
+    def meet(self, parts, turn, turn_noise):
+        """Take in independent residuals, and the squared size of their turn; is there a drift?"""
+        shift = parts.mean(axis=0)
+        noise = np.sum(parts**2) / len(parts) ** 2
+        self._sum, self._noise = self._sum + shift, self._noise + noise
+        drifts = bool(turn > _WITHIN_NOISE * turn_noise or self._sum @ self._sum > _WITHIN_NOISE * self._noise)
+        if drifts:
+            self._forget()
+        self.pace = self._new_pace(shift) if shift @ shift > _WITHIN_NOISE * noise else 1.0
+        self._last = shift
+        return drifts
+
+    def _new_pace(self, shift):
+        if self._last is None:
+            return 1.0
+        agreement = shift @ self._last / np.sqrt((shift @ shift) * (self._last @ self._last))
+        return 0.5 if agreement < -0.25 else 1.5 if agreement > 0.5 else 1.0
 
 
 class _Look:
@@ -168,8 +235,8 @@ class _Look:
         return bool(both.any() and change.mean() < -_FELL * change.std() / np.sqrt(len(change)))
 
 
-def match(target, matching, rng, *, max_iter, tol, observer=None):
-    """Advance a `Matching` until its mean is known to tol standard deviations.
+def match(target, matching, rng, *, max_iter, observer=None):
+    """Advance a `Matching` until its mean is known to its tol, in standard deviations.
 
     Parameters
     ----------
@@ -177,8 +244,6 @@ def match(target, matching, rng, *, max_iter, tol, observer=None):
     matching : Matching
     rng : RandomState
     max_iter : int
-    tol : float
-        Monte Carlo error of the mean, in standard deviations, at which the steps end.
     observer : object or None
         Called about every five steps.
 
@@ -192,7 +257,7 @@ def match(target, matching, rng, *, max_iter, tol, observer=None):
         start = matching.frame.normal
         noise, _ = matching.frame.noise(matching.n_draws, start.width, rng)
         first = _Look(target, start, noise)
-        trace = _advance(matching, lambda: _Look(target, matching.frame.normal, noise), max_iter, tol, observer)
+        trace = _advance(matching, lambda: _Look(target, matching.frame.normal, noise), max_iter, observer)
     fell = trace.evaluations[-1].is_below(first)
     return Outcome(
         approximation=start if fell else matching.frame.normal,
@@ -203,7 +268,7 @@ def match(target, matching, rng, *, max_iter, tol, observer=None):
     )
 
 
-def _advance(matching, look, max_iter, tol, observer):
+def _advance(matching, look, max_iter, observer):
     trace = Trace()
     n_steps = 0
     while not (trace.converged or trace.stopped or matching.lost or n_steps >= max_iter):
@@ -212,7 +277,7 @@ def _advance(matching, look, max_iter, tol, observer):
         for _ in range(min(_LOOK_EVERY, max_iter - n_steps)):
             matching.advance()
             n_steps += 1
-            trace.converged = matching.exact or matching.rest <= tol
+            trace.converged = matching.exact or matching.rest <= matching.tol
             if trace.converged or matching.lost:
                 break
         trace.rest = matching.rest

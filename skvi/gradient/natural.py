@@ -60,11 +60,14 @@ def natural(
         frame,
         rng,
         update,
+        # At rest E[u h'] = -I, and u (u + h)' averages to zero (Price's theorem).
+        lever=lambda u, h: u,
         weight=lambda step: step_size,
         n_draws=frame.enough_draws(target.n_parameters) if n_draws is None else n_draws,
+        tol=tol,
         minibatches=batch_size is not None and batch_size < target.n_rows,
     )
-    return match(target, matching, rng, max_iter=max_iter, tol=tol, observer=observer)
+    return match(target, matching, rng, max_iter=max_iter, observer=observer)
 
 
 def averaged_curvature(u, h, weight):
