@@ -126,7 +126,7 @@ def _print_details(title, figures, notes):
             "largest over the numbers of the reference; its own errors are 0.01 sd and 0.7 %",
             f"near: both at most {_NEAR:g}; SILENT: not near, and the contestant says to trust it",
             "moments of the draws: the normal with the moments of the reference, which shows what a normal can come to",
-            "peers: the best of several step sizes by ELBO, which the times of the others are not added to",
+            "peers: the best of several lengths and numbers of steps by ELBO; the times of the others are not counted",
             "gradients: at one point each; fit: median of later fits; first: with all compilation, imports apart",
             *notes,
         ],

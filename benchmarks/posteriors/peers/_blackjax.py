@@ -7,7 +7,7 @@ import optax
 from blackjax.vi import fullrank_vi, meanfield_vi, multipathfinder
 
 from benchmarks.posteriors._contestants import Found, normal_found
-from benchmarks.posteriors.peers._jax import STEP_SIZES, log_density
+from benchmarks.posteriors.peers._jax import STEPS, log_density
 
 _DRAWS = 20_000
 
@@ -33,7 +33,7 @@ class Blackjax:
     @property
     def setting(self):
         """What tells this contestant from others of its name."""
-        return f"step {self.step_size:g}"
+        return f"{self.n_steps} steps of {self.step_size:g}"
 
     def suits(self, posterior):
         """Whether there is a form of the posterior for this contestant."""
@@ -113,7 +113,7 @@ class Pathfinder:
 def contestants():
     """Blackjax's approximations."""
     approximations = [
-        [Blackjax(name, algorithm, step_size=step_size) for step_size in STEP_SIZES]
+        [Blackjax(name, algorithm, step_size=step_size, n_steps=n_steps) for step_size, n_steps in STEPS]
         for name, algorithm in (("mean-field", meanfield_vi), ("full-rank", fullrank_vi))
     ]
     return [*approximations, [Pathfinder()]]

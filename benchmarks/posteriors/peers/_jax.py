@@ -10,8 +10,8 @@ from benchmarks.posteriors.peers import _densities
 # Peers may have the digits that skvi has.
 jax.config.update("jax_enable_x64", True)
 
-#: of Adam; each peer is given the one with which it reaches the largest bound
-STEP_SIZES = (0.03, 0.01, 0.003)
+#: step sizes of Adam and numbers of steps; each peer is given those with which it reaches the largest bound
+STEPS = ((0.03, 10_000), (0.01, 10_000), (0.003, 50_000))
 
 _JAX = _densities.Mathematics(
     array=jnp,

@@ -9,7 +9,7 @@ from numpyro.infer import SVI, Trace_ELBO
 from numpyro.infer.autoguide import AutoMultivariateNormal, AutoNormal
 
 from benchmarks.posteriors._contestants import normal_found
-from benchmarks.posteriors.peers._jax import STEP_SIZES, log_density
+from benchmarks.posteriors.peers._jax import STEPS, log_density
 
 _SITE = "z"
 
@@ -34,7 +34,7 @@ class Numpyro:
     @property
     def setting(self):
         """What tells this contestant from others of its name."""
-        return f"step {self.step_size:g}"
+        return f"{self.n_steps} steps of {self.step_size:g}"
 
     def suits(self, posterior):
         """Whether there is a form of the posterior for this contestant."""
@@ -70,6 +70,6 @@ def _normal(parameters):
 def contestants():
     """NumPyro's guides, mean-field and full-rank."""
     return [
-        [Numpyro(name, guide, step_size=step_size) for step_size in STEP_SIZES]
+        [Numpyro(name, guide, step_size=step_size, n_steps=n_steps) for step_size, n_steps in STEPS]
         for name, guide in (("normal", AutoNormal), ("multivariate", AutoMultivariateNormal))
     ]

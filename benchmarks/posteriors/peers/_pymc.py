@@ -46,7 +46,8 @@ class Advi:
     @property
     def setting(self):
         """What tells this contestant from others of its name."""
-        return "own optimizer" if self.step_size is None else f"step {self.step_size:g}"
+        size = "its own size" if self.step_size is None else f"{self.step_size:g}"
+        return f"{self.n_steps} steps of {size}"
 
     def suits(self, posterior):
         """Whether there is a form of the posterior for this contestant."""
