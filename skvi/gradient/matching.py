@@ -121,7 +121,7 @@ class Matching:
             self._retreat()
 
     def _retreat(self):
-        """Go from the last good normal half as far as before, from now on; narrow the first where its draws are not finite."""
+        """Go from the last good normal half as far, from now on; narrow the first where its draws are not finite."""
         self._n_retreats += 1
         self._share *= 0.5
         self.rest = np.inf

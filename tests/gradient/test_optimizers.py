@@ -10,7 +10,9 @@ from skvi.gradient.steps import Stride
 RULES = [GradientAscent(0.1), AdaGrad(0.1), RMSProp(0.1), Adam(0.1), DoWG(0.1)]
 
 
-@pytest.mark.parametrize("rule", [RMSProp(0.1, floor=1.0), AdaGrad(0.1), GradientAscent(0.2), DoWG(0.1)], ids=repr)
+@pytest.mark.parametrize(
+    "rule", [RMSProp(0.1, floor=1.0), AdaGrad(0.1), GradientAscent(0.2), DoWG(0.1)], ids=lambda one: type(one).__name__
+)
 def test_increments_are_rates_times_directions(rule):
     for direction in np.random.default_rng(0).normal(size=(3, 4)):
         np.testing.assert_allclose(rule.increment(direction), rule.rates * direction, rtol=1e-12)
