@@ -7,6 +7,7 @@ import pytest
 
 from skvi.blackbox import from_density
 from skvi.gradient.counting import CountedTarget
+from skvi.gradient.flows import coupling_flow, planar_flow
 from skvi.gradient.normals import FullRank, LowRank, MeanField
 from skvi.gradient.parameters import Layout
 from skvi.gradient.targets import Target
@@ -137,6 +138,21 @@ def test_low_rank_approximations_are_judged():
     verdict = verdict_on(normal_target(np.zeros(3), q.covariance), q)
     assert verdict.trusted
     assert verdict.fisher_divergence < 1e-12
+
+
+@pytest.mark.parametrize("make_flow", [coupling_flow, planar_flow])
+def test_flows_are_judged(make_flow):
+    rng = np.random.RandomState(0)
+    covariance = np.array([[1.0, 0.5], [0.5, 1.0]])
+    flow = make_flow(FullRank.from_covariance(np.zeros(2), covariance), rng)
+    target = normal_target(np.zeros(2), covariance)
+    verdict = verdict_on(target, flow)
+    assert verdict.trusted
+    assert verdict.fisher_divergence < 1e-12
+    bent = flow.with_parameters(flow.parameters + 0.3 * rng.normal(size=flow.parameters.shape))
+    z = bent.draw(rng.normal(size=(20_000, 2))).z
+    assert max(np.abs(z.mean(axis=0)).max(), np.abs(np.log(z.std(axis=0))).max()) > 0.15
+    assert not verdict_on(target, bent).trusted
 
 
 def test_a_mode_beyond_the_draws_is_seen_where_the_search_has_been():
