@@ -340,7 +340,7 @@ class _Words:
             return self._worst(findings.weighted, -3.0) if found is None and findings.reliable else found
         if findings.reliable and (findings.noise <= _PRECISE or findings.slopes is None):
             return self._worst(findings.weighted, 1.0)
-        if findings.khat < _TOLERABLE and findings.noise <= _NOISY and self._worst(findings.weighted, 2.0) is None:
+        if findings.khat < _TOLERABLE and findings.noise <= _PRECISE and self._worst(findings.weighted, 1.0) is None:
             return None
         found = self._worst(findings.weighted, -2.0) if findings.reliable else None
         if found is None and findings.slopes is not None:
