@@ -350,7 +350,7 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         inference = Inference(self, target, rng, observer)
         try:
             outcome = inference.run(last)
-            verdict = judged(self, target, outcome, rng, inference.places)
+            verdict = judged(self, target, outcome, rng, inference.rivals)
             vars(self).update(fitted(self, target, outcome, verdict, rng))
         except FloatingPointError as error:
             raise ValueError(

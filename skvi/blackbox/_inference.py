@@ -64,8 +64,8 @@ class Inference:
         self.target = target
         self.rng = rng
         self.observer = observer
-        #: where searches from several starts have ended, (n, P)
-        self.places = None
+        #: means (n, P) of what searches from several starts have found, and their bounds (n,)
+        self.rivals = None
         self._check()
 
     @property
@@ -149,7 +149,7 @@ class Inference:
             observer=self.observer if only else None,
             **self._given(max_iter=self.settings.max_iter if only else None),
         )
-        self.places = np.array([normal.mean for normal in found.normals])
+        self.rivals = np.array([normal.mean for normal in found.normals]), np.array(found.history["path_elbo"])
         if only:
             found.approximation = self._shaped(found.approximation)
         return found

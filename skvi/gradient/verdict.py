@@ -33,7 +33,7 @@ _LEAST_GRADIENTS = 200
 _MOST_GRADIENTS = 2000
 # A direct search over more free numbers than these asks too much of a full covariance.
 _MOST_FULL_RANK = 500
-# Another mode counts where its mass may be a twentieth of this one's.
+# Another mode counts where its mass is a twentieth of this one's at least.
 _LOG_RIVAL = math.log(0.05)
 # A place is left out where q has less than this share of the density that it should have.
 _LOG_LEFT_OUT = math.log(20.0)
@@ -113,7 +113,7 @@ def judge(
     n_gradients=None,
     quantities=None,
     labels=None,
-    places=None,
+    rivals=None,
 ):
     """Measure an approximation and say whether to trust it.
 
@@ -135,8 +135,9 @@ def judge(
         parameters.
     labels : sequence of str, default=None
         Names of the free numbers, then of the quantities.
-    places : ndarray of shape (n, P), default=None
-        Where searches from other starts have ended: a mode among them that the approximation misses is reported.
+    rivals : tuple of ndarray of shape (n, P) and (n,), default=None
+        Means of approximations that searches from other starts have found, and their bounds: one that this one leaves
+        out is reported.
 
     Returns
     -------
@@ -149,7 +150,7 @@ def judge(
         findings = _find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities)
         ratios = findings.log_ratios
         elbo, elbo_se = _elbo(ratios[np.isfinite(ratios)])
-        rival = _has_rival(target, approximation, places, findings.log_q, elbo)
+        rival = _has_rival(target, approximation, rivals, elbo)
     return Verdict(
         *(elbo, elbo_se, findings.khat, findings.n_nonfinite),
         *(findings.weighted_error, findings.weighted, findings.slopes),
@@ -230,14 +231,14 @@ def _slopes(target, z, scores):
     return compare_slopes(z[usable][finite], gradients[finite], scores[usable][finite])
 
 
-def _has_rival(target, approximation, places, log_q, elbo):
-    """Whether q leaves out one of some places that, if its mode is as wide as q, holds much mass."""
-    if places is None or not np.isfinite(elbo):
+def _has_rival(target, approximation, rivals, elbo):
+    """Whether q leaves out the place of a rival that holds much mass."""
+    if rivals is None or not np.isfinite(elbo):
         return False
+    places, elbos = rivals
     with np.errstate(all="ignore"):
-        heights = target.log_density(places)
-        left_out = heights - approximation.log_density(places) > elbo + _LOG_LEFT_OUT
-    return bool((left_out & (heights - log_q.max() > elbo + _LOG_RIVAL)).any())
+        left_out = target.log_density(places) - approximation.log_density(places) > elbo + _LOG_LEFT_OUT
+    return bool((left_out & (elbos > elbo + _LOG_RIVAL)).any())
 
 
 @dataclass(frozen=True)

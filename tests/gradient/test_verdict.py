@@ -163,8 +163,10 @@ def test_a_mode_beyond_the_draws_is_seen_where_the_search_has_been():
         return 10.0 * np.tanh(10.0 * z) - z
 
     target, q = make_target(log_density, gradient, 1), MeanField(np.array([10.0]), np.ones(1))
-    assert verdict_on(target, q, places=np.array([[10.5], [9.0]])).trusted
-    verdict = verdict_on(target, q, places=np.array([[10.5], [-10.0]]))
+    bound = 0.5 * np.log(2.0 * np.pi)
+    assert verdict_on(target, q, rivals=(np.array([[10.5], [9.0]]), np.full(2, bound))).trusted
+    assert verdict_on(target, q, rivals=(np.array([[-10.0]]), np.array([bound - 5.0]))).trusted
+    verdict = verdict_on(target, q, rivals=(np.array([[10.5], [-10.0]]), np.full(2, bound)))
     assert not verdict.trusted
     assert "another start" in verdict.message
 
