@@ -9,7 +9,7 @@ from skvi.gradient.anchors import Anchor
 from skvi.gradient.climber import narrower
 from skvi.gradient.laps import Laps
 from skvi.gradient.objectives import ELBO
-from skvi.gradient.stationarity import Walk, watch
+from skvi.gradient.stationarity import BATCH, Walk, watch
 
 _LOOK_DRAWS = 100
 # Mini-batches in the rows of a look.
@@ -120,7 +120,9 @@ class Ascent:
         self.n_steps += 1
         if self._anchored:
             self._work_to_anchor -= self.batch_size * self.n_draws
-        self.walk.add(watch(moved, self._look_noise), moved.parameters, self.climber.rate)
+        # Where moments are not known, draws are made for them now and then.
+        seen = hasattr(moved, "variances") or self.n_steps % BATCH == 0
+        self.walk.add(watch(moved, self._look_noise) if seen else None, moved.parameters, self.climber.rate)
 
     def motion(self):
         """The error that is left, by what is known of it; infinite until the walk has settled at two lengths."""

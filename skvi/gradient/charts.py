@@ -9,6 +9,9 @@ import numpy as np
 
 from skvi.gradient.normals import FullRank, LowRank, MeanField
 
+# What a change of one in local coordinates is for the numbers of layers, of which many act together.
+_LAYER_UNIT = 0.1
+
 
 class Chart:
     """The parameters themselves.
@@ -87,8 +90,37 @@ class FactorChart(Chart):
         return np.concatenate([self.approximation.factor @ mean, (self.approximation.factor @ factor)[self._lower]])
 
 
+class LayeredChart(Chart):
+    """A normal distribution in its own chart, and the numbers of layers before it, which see standard noise.
+
+    Parameters
+    ----------
+    approximation : object
+        Its `normal` comes first in its parameters.
+    """
+
+    natural = True
+
+    def __init__(self, approximation):
+        super().__init__(approximation)
+        self._normal = chart_of(approximation.normal)
+        self._n_normal = len(approximation.normal.parameters)
+        self.scales = self._normal.scales
+
+    def _apply(self, change, vector):
+        return np.concatenate([change(vector[: self._n_normal]), _LAYER_UNIT * vector[self._n_normal :]])
+
+    def pull(self, slope):
+        return self._apply(self._normal.pull, slope)
+
+    def push(self, increment):
+        return self._apply(self._normal.push, increment)
+
+
 def chart_of(approximation):
     """The chart at an approximation."""
+    if hasattr(approximation, "normal"):
+        return LayeredChart(approximation)
     if isinstance(approximation, FullRank):
         return FactorChart(approximation)
     if isinstance(approximation, (MeanField, LowRank)):

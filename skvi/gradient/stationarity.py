@@ -114,17 +114,19 @@ class Walk:
 
         Parameters
         ----------
-        watched : ndarray of shape (2 P,)
+        watched : ndarray of shape (2 P,) or None
+            None is left out; one in BATCH is needed.
         parameters : ndarray
         rate : float
             What a natural gradient counted in the step; infinite where gradients have units of their own.
         """
-        self._pending.append(watched)
+        if watched is not None:
+            self._pending.append(watched)
         self._sums[-1] = self._sums[-1] + parameters
         self._counts[-1] += 1
         self._rate += rate
         self._n_steps += 1
-        if len(self._pending) == BATCH:
+        if self._n_steps % BATCH == 0 and self._pending:
             self._watched.append(np.mean(self._pending, axis=0))
             self._pending = []
 
