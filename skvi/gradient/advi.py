@@ -7,14 +7,14 @@ import numpy as np
 from skvi.gradient.ascent import Ascent
 from skvi.gradient.climber import Climber, narrower
 from skvi.gradient.loop import run
-from skvi.gradient.normals import FullRank, LowRank
+from skvi.gradient.normals import MeanField
 from skvi.gradient.objectives import ELBO
 from skvi.gradient.outcome import Outcome
 
 # Halvings of the scales until a draw is finite.
 _NARROWINGS = 60
-# Draws of a step where they find correlations too.
-_MOST_DRAWS = 50
+# Draws of a step where they find correlations too, and where they find more than moments.
+_MOST_DRAWS, _FLOW_DRAWS = 50, 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +31,8 @@ class Settings:
         First step length, in standard deviations. "auto" is 0.1 for normal approximations, whose steps double while
         gradients keep their sign, 0.005 for others, and 0.01 for the first guess of a distance by "dowg".
     n_draws : int, default=None
-        Draws in a step. None is 10, for approximations that know correlations as many as parameters up to 50, and
-        what the objective asks for where that is more.
+        Draws in a step. None is 10, for normal approximations that know correlations as many as parameters up to 50,
+        for flows 30, and what the objective asks for where that is more.
     batch_size : int, default=None
         Rows in a step, drawn without replacement; None is all.
     anchored : bool, default=True
@@ -68,7 +68,9 @@ class Settings:
         """Draws in a step of an approximation of this kind."""
         if self.n_draws is not None:
             return self.n_draws
-        known = min(start.width, _MOST_DRAWS) if isinstance(start, (FullRank, LowRank)) else 1
+        known = _FLOW_DRAWS
+        if hasattr(start, "variances"):
+            known = 1 if isinstance(start, MeanField) else min(start.width, _MOST_DRAWS)
         return self.objective.group * -(-max(self.objective.n_draws, known) // self.objective.group)
 
     def climber(self, start):

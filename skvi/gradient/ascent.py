@@ -17,6 +17,8 @@ _LOOK_BATCHES = 10
 # Looks without a gain of as many nats as they scatter by, and of so many at least, after which steps are halved.
 _PATIENCE = 20
 _SCATTER = 1.0
+# Nats in units of the accuracy by which values may rise at rest.
+_RISE = 0.3
 # Nats, and nats for each parameter, that a value falls by only where steps were far too long.
 _CLIFF, _CLIFF_EACH = 100.0, 10.0
 # Two averages may lie so many accuracies apart: their largest coordinate is compared, which noise moves too.
@@ -67,7 +69,8 @@ class Ascent:
         self.target, self.climber, self.rng, self.objective = target, climber, rng, objective
         self.n_draws, self.batch_size, self.antithetic, self.tol = n_draws, batch_size, antithetic, tol
         # Other objectives weigh draws by densities, which are not corrected.
-        self._anchored = anchored and isinstance(objective, ELBO) and batch_size is not None
+        in_parts = batch_size is not None and batch_size < target.n_rows
+        self._anchored = anchored and in_parts and isinstance(objective, ELBO)
         self._anchor, self._work_to_anchor = None, 0
         self.approximation = self.refuge = start
         self.laps = Laps(target.n_rows, rng)
@@ -128,12 +131,24 @@ class Ascent:
         """The error that is left, by what is known of it; infinite until the walk has settled at two lengths."""
         self.window = window = self.walk.window()
         asked = self.tol if self.settled else 2.0 * self.tol
-        self._arrived = window is not None and window.at_rest and window.error <= asked
+        self._arrived = window is not None and window.at_rest and window.error <= asked and not self._rises()
         if self._arrived:
             if self.settled:
                 self.rest = max(window.error, window.distance(self.settled[-1]) / _APART)
             self.settled.append(window)
         return self.rest
+
+    def _rises(self):
+        """Whether values still rise where moments do not tell all of an approximation."""
+        if hasattr(self.approximation, "variances"):
+            return False
+        before, after = self._recent_values()
+        return len(before) < _PATIENCE // 2 or after.mean() - before.mean() > _RISE * self.tol
+
+    def _recent_values(self):
+        """Two halves of the last values at this step length."""
+        half = _PATIENCE // 2
+        return np.array(self._values[-_PATIENCE:-half]), np.array(self._values[-half:])
 
     def evaluate(self, last):
         """What the mean of the walk is worth, and what follows from it for the steps to come."""
@@ -173,10 +188,9 @@ class Ascent:
 
     def _scatters(self):
         """Whether steps are so long that values go up and down by more than they gain."""
-        half = _PATIENCE // 2
-        if len(self._values) < _PATIENCE:
+        before, after = self._recent_values()
+        if len(before) < _PATIENCE // 2:
             return False
-        before, after = np.array(self._values[-_PATIENCE:-half]), np.array(self._values[-half:])
         scatter = min(before.std(), after.std())
         return scatter > _SCATTER and after.mean() - before.mean() < scatter
 

@@ -216,6 +216,17 @@ def test_a_fixed_step_and_free_noise_do_as_well():
     np.testing.assert_allclose(outcome.approximation.scale, 1.0 / np.sqrt(np.diag(PRECISION)), rtol=0.08)
 
 
+def test_batches_of_all_rows_are_no_batches():
+    X, y, _ = rows(60)
+    found = []
+    for options in ({}, {"batch_size": 60}):
+        target = counted(LinearModel(), X, y)
+        start = MeanField(np.zeros(target.n_parameters), np.ones(target.n_parameters))
+        found.append(climb(target, start, max_iter=100, **options))
+        assert target.counts.gradients == 1000
+    np.testing.assert_array_equal(found[0].approximation.parameters, found[1].approximation.parameters)
+
+
 def test_more_threads_change_no_bit():
     X, y, _ = rows()
     found = []

@@ -52,6 +52,18 @@ def test_steps_do_not_feel_the_units_of_a_problem():
     np.testing.assert_allclose(again.parameters, 1e6 * moved.parameters, rtol=1e-12)
 
 
+def test_layers_follow_a_normal_in_its_own_chart():
+    class Layered:
+        normal = NORMALS[0]
+        parameters = np.concatenate([normal.parameters, np.zeros(3)])
+
+    chart = chart_of(Layered())
+    slope, increment = np.random.default_rng(0).normal(size=(2, 7))
+    np.testing.assert_allclose(chart.pull(slope) @ increment, slope @ chart.push(increment))
+    np.testing.assert_allclose(chart.push(increment)[:4], chart_of(NORMALS[0]).push(increment[:4]))
+    np.testing.assert_array_equal(chart.scales, [2, 3])
+
+
 def test_other_approximations_keep_their_parameters():
     chart = chart_of(object())
     assert type(chart) is Chart
