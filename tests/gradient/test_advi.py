@@ -8,6 +8,7 @@ from skvi.gradient.advi import advi
 from skvi.gradient.black_box_alpha import BlackBoxAlpha
 from skvi.gradient.charts import chart_of
 from skvi.gradient.counting import CountedTarget
+from skvi.gradient.flows import planar_flow
 from skvi.gradient.noise import matched
 from skvi.gradient.normals import FullRank, LowRank, MeanField
 from skvi.gradient.objectives import ELBO, ScoreFunction
@@ -261,3 +262,19 @@ def test_an_observer_may_stop():
     assert outcome.n_steps == 150
     assert outcome.reason == "it was stopped"
     assert outcome.history["n_steps"] == [50, 100, 150]
+
+
+def test_a_flow_goes_beyond_the_best_normal():
+    def log_density(z):
+        return -0.5 * z[:, 0] ** 2 - 4.0 * (z[:, 1] - z[:, 0] ** 2) ** 2
+
+    def gradient(z):
+        gap = z[:, 1] - z[:, 0] ** 2
+        return np.stack([-z[:, 0] + 16.0 * gap * z[:, 0], -8.0 * gap], axis=1)
+
+    target = of_density(log_density, gradient, 2)
+    normal = climb(target, starts(2)[1], max_iter=500).approximation
+    outcome = climb(target, planar_flow(normal, np.random.RandomState(0), n_layers=4), max_iter=800)
+    noise = np.random.default_rng(0).normal(size=(2000, 2))
+    gain = ELBO("stl").value(target, outcome.approximation, noise) - ELBO("stl").value(target, normal, noise)
+    assert gain > 0.15
