@@ -97,8 +97,8 @@ exact_mean, exact_sd = exact_effects()
 X = errors[:, None]
 fits = {
     "not centred": BlackBoxVI(EightSchools(), random_state=0),
+    "not centred, RealNVP": BlackBoxVI(EightSchools(), family="realnvp", random_state=0),
     "centred": BlackBoxVI(EightSchools(centered=True), random_state=0),
-    "centred, mean-field": BlackBoxVI(EightSchools(centered=True), family="meanfield", random_state=0),
     "centred, RealNVP": BlackBoxVI(EightSchools(centered=True), family="realnvp", random_state=0),
 }
 table, posterior = {}, {}

@@ -121,7 +121,7 @@ class Matching:
             self._retreat()
 
     def _retreat(self):
-        """Go from the last good normal half as far, from now on; narrow the first where its draws are not finite."""
+        """Go from the last good normal half as far as before, and so from now on; narrow a first one that is bad."""
         self._n_retreats += 1
         self._share *= 0.5
         self.rest = np.inf
@@ -231,7 +231,7 @@ class _Look:
     def is_below(self, other):
         """Whether the bound is lower than another at the same noise by more than noise explains."""
         both = np.isfinite(self.values) & np.isfinite(other.values)
-        change = (self.values - other.values)[both]
+        change = self.values[both] - other.values[both]
         return bool(both.any() and change.mean() < -_FELL * change.std() / np.sqrt(len(change)))
 
 

@@ -8,11 +8,13 @@ from scipy.special import logsumexp
 from skvi import _threads
 from skvi.gradient.climb import Climb
 from skvi.gradient.curvature import Stretched, stretches
+from skvi.gradient.frames import DiagonalFrame, FullFrame
 from skvi.gradient.loop import Trace
+from skvi.gradient.normals import standard_log_density
 from skvi.gradient.outcome import Look, Outcome
 
 # Places of a path whose normals are compared: densities of draws are most of the cost on small problems.
-_CANDIDATES = 12
+_CANDIDATES = 8
 # Doubles of an array of directions of some normals.
 _CHUNK_DOUBLES = 2**22
 # How often a start where the density is not finite is drawn anew, and how much closer each time.
@@ -48,11 +50,11 @@ class Paths(Outcome):
         return z, logsumexp(densities, axis=0) - np.log(len(self.normals))
 
 
-def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e-4, n_draws=10, observer=None):
+def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e-4, n_draws=16, observer=None):
     """Climb to modes from several starts, and take the best of the normals on the way there.
 
     At places x of a path the normal has the covariance H, the path's inverse Hessian, and the mean x + H g(x). Up to
-    twelve of a path, at even distances, the last among them, are compared by estimates of their bounds.
+    eight of a path, at even distances, the last among them, are compared by estimates of their bounds.
 
     Parameters
     ----------
@@ -67,8 +69,9 @@ def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e
         Trials of steps of all paths.
     tol : float, default=1e-4
         A path is at rest where it expects to gain less (nats).
-    n_draws : int, default=10
-        Draws of each normal for its bound, half of them mirrored.
+    n_draws : int, default=16
+        Draws of each normal for its bound, from the same noise for all. From P + 2 on, bounds are exact where the
+        target is normal.
     observer : object or None
         Its `begin(0)` and `end(0, trace)` are called before and after.
 
@@ -91,8 +94,8 @@ def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e
             if climb.ended:
                 break
             climb.advance()
-        noise = rng.standard_normal((-(-n_draws // 2), target.n_parameters))
-        noise = np.concatenate([noise, -noise])
+        frame = FullFrame if n_draws >= target.n_parameters + 2 else DiagonalFrame
+        noise, _ = frame.noise(n_draws, target.n_parameters, rng)
         found = [_best_normal(target, path, climb.steps.shape[1], noise) for path in climb.paths]
     return _outcome(climb.paths, found, observer)
 
@@ -126,7 +129,8 @@ def _finite_starts(target, starts, rng):
 
 def _is_finite(target, places):
     finite = np.isfinite(target.log_density(places))
-    finite[finite] = np.isfinite(target.gradient(places[finite])).all(axis=1)
+    if finite.any():
+        finite[finite] = np.isfinite(target.gradient(places[finite])).all(axis=1)
     return finite
 
 
@@ -137,8 +141,8 @@ def _best_normal(target, path, memory, noise):
     normals = _normals(path, candidates, memory)
     z = np.concatenate([normal.draw(noise).z for normal in normals])
     values = target.log_density(z).reshape(len(normals), len(noise))
-    entropies = np.array([normal.entropy for normal in normals])
-    elbos = values.mean(axis=1) + entropies
+    log_q = standard_log_density(noise).mean() - 0.5 * np.array([normal.log_det for normal in normals])
+    elbos = values.mean(axis=1) - log_q
     best = int(np.argmax(elbos))
     if np.isfinite(elbos[best]):
         return normals[best], elbos[best], elbos
@@ -162,11 +166,13 @@ def _narrowed(target, place, normal, noise):
     """A normal about the end of a path, so narrow that the density is finite at all draws; and its bound."""
     normal = Stretched(place, normal.scale, normal.directions, normal.stretch)
     for _ in range(_MAX_REDRAWS):
-        elbo = target.log_density(normal.draw(noise).z).mean() + normal.entropy
+        drawn = normal.draw(noise)
+        elbo = np.mean(target.log_density(drawn.z) - drawn.log_density)
         if np.isfinite(elbo):
             break
         normal = Stretched(place, 0.5 * normal.scale, normal.directions, normal.stretch)
-    return normal, elbo
+    # A bound has to be a number even where no draw is possible.
+    return normal, elbo if np.isfinite(elbo) else -np.finfo(float).max
 
 
 def _outcome(paths, found, observer):

@@ -1,0 +1,97 @@
+"""Pathfinder on targets whose modes and curvatures are known."""
+
+import numpy as np
+import pytest
+from scipy.linalg import eigh
+
+from skvi.gradient.pathfinder import pathfinder
+from tests.gradient.normal_targets import Observer, counted, normal_target
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_normal_targets_are_found(width, unit):
+    target, mean, covariance = normal_target(width, unit=unit)
+    outcome = pathfinder(target, None, np.random.RandomState(0), tol=1e-16, n_paths=2)
+    spread = np.sqrt(np.diag(covariance))
+    found = outcome.approximation
+    assert outcome.converged
+    np.testing.assert_allclose((found.mean - mean) / spread, 0.0, atol=1e-3 if width < 3 else 0.1)
+    # Steps that are not exact line searches leave a few directions short of pairs.
+    ratios = eigh(found.covariance, covariance, eigvals_only=True)
+    np.testing.assert_allclose(ratios, 1.0, atol=2e-3 if width < 3 else 0.7)
+
+
+def test_the_bound_is_the_log_evidence_of_a_target_that_is_met():
+    target, _, covariance = normal_target(1)
+    outcome = pathfinder(target, None, np.random.RandomState(0), tol=1e-20)
+    evidence = 0.5 * np.log(2.0 * np.pi * covariance[0, 0])
+    np.testing.assert_allclose(outcome.history["path_elbo"], evidence, atol=1e-6)
+    z, log_density = outcome.sample(50, np.random.RandomState(1))
+    np.testing.assert_allclose(target.log_density(z) - log_density, evidence, atol=1e-5)
+
+
+def test_pooled_draws_have_the_density_of_the_mixture():
+    target, _, _ = normal_target(2)
+    outcome = pathfinder(target, None, np.random.RandomState(0), n_paths=3)
+    z, log_density = outcome.sample(7, np.random.RandomState(1))
+    expected = np.mean([np.exp(normal.log_density(z)) for normal in outcome.normals], axis=0)
+    np.testing.assert_allclose(np.exp(log_density), expected)
+    assert z.shape == (7, 2)
+
+
+def test_the_best_mode_wins_and_the_others_are_kept():
+    def log_density(z):
+        return np.logaddexp(-0.5 * (z[:, 0] - 4.0) ** 2, 2.0 - 0.5 * (z[:, 0] + 4.0) ** 2)
+
+    def gradient(z):
+        weight = np.exp(-0.5 * (z - 4.0) ** 2 - log_density(z)[:, None])
+        return -weight * (z - 4.0) - (1.0 - weight) * (z + 4.0)
+
+    target = counted(log_density, gradient, 1)
+    outcome = pathfinder(target, np.array([[5.0], [-5.0], [3.0]]), np.random.RandomState(0))
+    np.testing.assert_allclose(outcome.approximation.mean, [-4.0], atol=1e-3)
+    np.testing.assert_allclose(sorted(normal.mean[0] for normal in outcome.normals), [-4.0, 4.0, 4.0], atol=1e-3)
+
+
+def test_regions_without_a_density_are_survived():
+    """log x - x with x = z + 0.5 > 0, which half of the starts miss: a gamma density."""
+    target = counted(
+        lambda z: np.sum(np.log(z + 0.5) - z, axis=1), lambda z: np.where(z > -0.5, 1.0 / (z + 0.5) - 1.0, np.nan), 2
+    )
+    outcome = pathfinder(target, None, np.random.RandomState(0), n_paths=8)
+    assert outcome.converged
+    assert target.counts.nonfinite > 0
+    assert len(outcome.normals) == 8
+    assert all(np.isfinite(normal.parameters).all() for normal in outcome.normals)
+    assert np.isfinite(outcome.history["path_elbo"]).all()
+
+
+def test_targets_without_a_finite_start_raise():
+    target = counted(lambda z: np.full(len(z), np.nan), lambda z: z, 2)
+    with pytest.raises(FloatingPointError, match="not finite at any of"):
+        pathfinder(target, None, np.random.RandomState(0))
+
+
+def test_flat_and_rising_targets_end():
+    flat = pathfinder(counted(lambda z: np.zeros(len(z)), np.zeros_like, 3), None, np.random.RandomState(0))
+    assert np.isfinite(flat.approximation.parameters).all()
+    rising = counted(lambda z: z.sum(axis=1), np.ones_like, 3)
+    outcome = pathfinder(rising, None, np.random.RandomState(0), max_iter=30)
+    assert not outcome.converged
+    assert "still climbing" in outcome.reason
+    assert np.isfinite(outcome.approximation.parameters).all()
+
+
+def test_threads_change_no_bit():
+    first, second = (
+        pathfinder(normal_target(4, n_jobs=n_jobs)[0], None, np.random.RandomState(0)) for n_jobs in (1, 2)
+    )
+    np.testing.assert_array_equal(first.approximation.parameters, second.approximation.parameters)
+
+
+def test_the_observer_sees_the_bound():
+    observer = Observer()
+    outcome = pathfinder(normal_target(2)[0], None, np.random.RandomState(0), observer=observer)
+    assert observer.begun == [0]
+    assert observer.bounds == [outcome.history["path_elbo"][0]]
