@@ -1,6 +1,6 @@
 """skvi: variational inference as ordinary scikit-learn estimators."""
 
-from skvi.blackbox import SVGDSampler
+from skvi.blackbox import BlackBoxVI, SVGDSampler
 from skvi.decomposition import MeanFieldTopicModel
 from skvi.linear_model import BayesianLinearRegressionVI, BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
 from skvi.mixture import VariationalGaussianMixture
@@ -11,6 +11,7 @@ __all__ = [
     "BayesianLinearRegressionVI",
     "BayesianLogisticRegressionVI",
     "BayesianPoissonRegressionVI",
+    "BlackBoxVI",
     "MeanFieldTopicModel",
     "SVGDSampler",
     "VariationalGaussianMixture",
