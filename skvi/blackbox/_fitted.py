@@ -49,7 +49,7 @@ def fitted(estimator, target, outcome, verdict, rng, some_rows=False):
     """Fitted attributes; where the target has some rows only, their weights say nothing of the posterior."""
     layout = target.target.layout
     chosen = not some_rows and resamples(estimator, verdict)
-    posterior, elbo, elbo_se = (_resampled if chosen else _plain)(estimator, layout, outcome, verdict, rng)
+    posterior, elbo, elbo_se = (_resampled if chosen else _plain)(estimator, target, outcome, verdict, rng)
     finding = verdict.complaint or RELIABLE
     if chosen and verdict.mendable:
         finding = f"draws are chosen by importance weights, and their {RELIABLE}"
@@ -87,8 +87,9 @@ def _usable(verdict, n_draws=None):
     return usable
 
 
-def _plain(estimator, layout, outcome, verdict, rng):
+def _plain(estimator, target, outcome, verdict, rng):
     """The posterior of draws as they come, its bound, and the bound's standard error."""
+    layout = target.target.layout
     usable = _usable(verdict, estimator.n_posterior_draws)
     z, log_ratios = verdict.z[usable], verdict.log_ratios[usable]
     entropy = float(np.mean(layout.log_jacobian(z) - verdict.log_q[usable]))
@@ -96,17 +97,33 @@ def _plain(estimator, layout, outcome, verdict, rng):
     return posterior, float(log_ratios.mean()), float(log_ratios.std() / np.sqrt(len(z)))
 
 
-def _resampled(estimator, layout, outcome, verdict, rng):
+def _resampled(estimator, target, outcome, verdict, rng):
     """The posterior of draws chosen by importance, the importance weighted bound, and that one's standard error."""
-    usable = _usable(verdict)
-    log_ratios = verdict.log_ratios[usable]
+    layout, usable = target.target.layout, _usable(verdict)
+    log_ratios, weights = verdict.log_ratios[usable], np.exp(verdict.log_weights[usable])
     elbo = float(logsumexp(log_ratios) - np.log(len(usable)))
     elbo_se = float(np.exp(log_ratios - elbo).std() / np.sqrt(len(usable)))
-    chosen = usable[_systematic(np.exp(verdict.log_weights[usable]), estimator.n_posterior_draws, rng)]
-    z = verdict.z[chosen]
+    chosen = _systematic(weights, estimator.n_posterior_draws, rng)
+    z = verdict.z[usable]
+    density = (log_ratios + verdict.log_q[usable])[chosen]
+    z, density = _with_moments(target, z, weights, chosen, density)
     # The entropy with which mean log joint density plus entropy is the bound.
-    log_joint = verdict.log_ratios[chosen] + verdict.log_q[chosen] - layout.log_jacobian(z)
-    return ResampledPosterior(outcome.approximation, layout, elbo - float(log_joint.mean()), z), elbo, elbo_se
+    entropy = elbo - float(np.mean(density - layout.log_jacobian(z)))
+    return ResampledPosterior(outcome.approximation, layout, entropy, z), elbo, elbo_se
+
+
+def _with_moments(target, z, weights, chosen, density):
+    """Chosen draws, moved so that their means and deviations are those of all under their weights; and densities."""
+    picked, shares = z[chosen], weights / weights.sum()
+    mean = shares @ z
+    sd = np.sqrt(shares @ (z - mean) ** 2)
+    own = picked.std(axis=0)
+    with np.errstate(all="ignore"):
+        moved = mean + (picked - picked.mean(axis=0)) * np.where(own > 0.0, sd / own, 1.0)
+    if np.allclose(moved, picked, rtol=1e-12, atol=1e-12):
+        return picked, density
+    found = target.log_density(moved)
+    return (moved, found) if np.isfinite(found).all() else (picked, density)
 
 
 def _systematic(weights, n_draws, rng):
