@@ -6,6 +6,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from skvi.blackbox import (
+    BlackBoxVI,
     GaussianLocationScale,
     HierarchicalIntercepts,
     LinearModel,
@@ -14,6 +15,7 @@ from skvi.blackbox import (
     NeuralNetworkRegressionModel,
     Parameter,
     PoissonModel,
+    SVGDSampler,
     check_model,
     from_density,
 )
@@ -252,6 +254,9 @@ def test_wrong_forms_are_explained(method, function, words):
         check_model(model, X, Y)
     with pytest.raises(ValueError, match=words):
         check_quickly(model, Layout(Linear().parameters(X)), X, Y)
+    for estimator in (BlackBoxVI(model), SVGDSampler(model)):
+        with pytest.raises(ValueError, match=words):
+            estimator.fit(X, Y)
 
 
 CLASSIFIERS = {
