@@ -153,12 +153,21 @@ class ModelEstimator(VariationalEstimator):
                 "such as from_density makes"
             )
         model = batched(model, _threads.effective_n_jobs(self.n_jobs))
-        layout = Layout(model.parameters(X, y))
+        layout = Layout(model.parameters(*self._with_all_classes(X, y)))
         check_quickly(model, layout, X, y)
         target = self._target(model, layout, X, y, weights)
         if target.has_gradient:
             check_slope(target)
         return target
+
+    def _with_all_classes(self, X, y):
+        """Rows and targets in which every class of a classifier occurs: a model counts them when it is fitted."""
+        if self._kind() != "classifier":
+            return X, y
+        absent = np.setdiff1d(np.arange(len(self.classes_)), y)
+        if not len(absent):
+            return X, y
+        return X[np.append(np.arange(X.shape[0]), np.zeros(len(absent), dtype=int))], np.append(y, absent)
 
     def _target(self, model, layout, X, y, weights):
         target = Target(model, layout, X, y, weights, _threads.effective_n_jobs(self.n_jobs))

@@ -13,7 +13,7 @@ _MOST_TIMES = 8
 _WORTH_MENDING = 0.5
 
 
-def judged(estimator, target, outcome, rng, rivals=None):
+def judged(estimator, target, outcome, rng, rivals=()):
     """The verdict on an outcome, in the parameters' own space too."""
     layout = target.target.layout
     labels = [f"{label}, as a free number," for label in _free_labels(layout)] + layout.labels

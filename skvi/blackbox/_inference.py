@@ -64,8 +64,8 @@ class Inference:
         self.target = target
         self.rng = rng
         self.observer = observer
-        #: means (n, P) of what searches from several starts have found, and their bounds (n,)
-        self.rivals = None
+        #: what searches from several starts have found, and its bounds
+        self.rivals = []
         self._check()
 
     @property
@@ -141,15 +141,17 @@ class Inference:
             unit = MeanField(np.zeros(self.target.n_parameters), np.ones(self.target.n_parameters))
             return Outcome(unit, True, "", 0)
         only = self.method == "pathfinder"
+        target = self._start_target()
         found = pathfinder(
-            self._start_target(),
+            target,
             None,
             self.rng,
             n_paths=self.settings.n_paths or self._n_paths(),
             observer=self.observer if only else None,
             **self._given(max_iter=self.settings.max_iter if only else None),
         )
-        self.rivals = np.array([normal.mean for normal in found.normals]), np.array(found.history["path_elbo"])
+        if target is self.target:
+            self.rivals = list(zip(found.normals, found.history["path_elbo"], strict=True))
         if only:
             found.approximation = self._shaped(found.approximation)
         return found

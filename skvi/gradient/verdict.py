@@ -37,6 +37,8 @@ _MOST_FULL_RANK = 500
 _LOG_RIVAL = math.log(0.05)
 # A place is left out where q has less than this share of the density that it should have.
 _LOG_LEFT_OUT = math.log(20.0)
+# Deviations of a rival by which it is not the same mode, beyond those that draws have anyhow.
+_APART = 3.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def judge(
     n_gradients=None,
     quantities=None,
     labels=None,
-    rivals=None,
+    rivals=(),
 ):
     """Measure an approximation and say whether to trust it.
 
@@ -135,9 +137,9 @@ def judge(
         parameters.
     labels : sequence of str, default=None
         Names of the free numbers, then of the quantities.
-    rivals : tuple of ndarray of shape (n, P) and (n,), default=None
-        Means of approximations that searches from other starts have found, and their bounds: one that this one leaves
-        out is reported.
+    rivals : sequence of (NormalApproximation, float), default=()
+        What searches from other starts have found, and its bounds: a mode that the approximation leaves out is
+        reported.
 
     Returns
     -------
@@ -150,7 +152,7 @@ def judge(
         findings = _find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities)
         ratios = findings.log_ratios
         elbo, elbo_se = _elbo(ratios[np.isfinite(ratios)])
-        rival = _has_rival(target, approximation, rivals, elbo)
+        rival = _has_rival(target, approximation, findings.z.mean(axis=0), rivals, elbo)
     return Verdict(
         *(elbo, elbo_se, findings.khat, findings.n_nonfinite),
         *(findings.weighted_error, findings.weighted, findings.slopes),
@@ -231,14 +233,17 @@ def _slopes(target, z, scores):
     return compare_slopes(z[usable][finite], gradients[finite], scores[usable][finite])
 
 
-def _has_rival(target, approximation, rivals, elbo):
-    """Whether q leaves out the place of a rival that holds much mass."""
-    if rivals is None or not np.isfinite(elbo):
+def _has_rival(target, approximation, center, rivals, elbo):
+    """Whether a rival holds much mass where q has next to none, and lies apart from q's center."""
+    rivals = [normal for normal, bound in rivals if bound > elbo + _LOG_RIVAL] if np.isfinite(elbo) else []
+    far = math.sqrt(len(center)) + _APART
+    rivals = [normal for normal in rivals if np.linalg.norm(normal.whiten(center[None])) > far]
+    if not rivals:
         return False
-    places, elbos = rivals
+    places = np.array([normal.mean for normal in rivals])
     with np.errstate(all="ignore"):
         left_out = target.log_density(places) - approximation.log_density(places) > elbo + _LOG_LEFT_OUT
-    return bool((left_out & (elbos > elbo + _LOG_RIVAL)).any())
+    return bool(left_out.any())
 
 
 @dataclass(frozen=True)

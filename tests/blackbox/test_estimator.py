@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skvi import SVGDSampler
+from skvi import BlackBoxVI, SVGDSampler
 from tests.blackbox.cases import Line, Normal, Softmax, line
 
 FEW = dict(n_particles=20, max_iter=30)
@@ -98,6 +98,16 @@ def test_pipelines_frames_and_names():
     assert (summary["lower"] < summary["mean"]).all()
     assert (summary["mean"] < summary["upper"]).all()
     assert cross_val_score(SVGDSampler(random_state=0), X, cv=3).mean() < 0.0
+
+
+@pytest.mark.filterwarnings("ignore:The 20 particles have collapsed")
+@pytest.mark.parametrize("estimator", [SVGDSampler(Softmax(), **FEW), BlackBoxVI(Softmax())], ids=["svgd", "vi"])
+def test_classes_may_come_later(estimator):
+    X, y = load_iris(return_X_y=True)
+    first = np.flatnonzero(y < 2)
+    estimator.partial_fit(X[first], y[first], classes=[0, 1, 2])
+    estimator.partial_fit(X, y)
+    assert estimator.predict_proba(X).shape == (150, 3)
 
 
 def test_saved_samplers_predict_the_same():

@@ -164,9 +164,10 @@ def test_a_mode_beyond_the_draws_is_seen_where_the_search_has_been():
 
     target, q = make_target(log_density, gradient, 1), MeanField(np.array([10.0]), np.ones(1))
     bound = 0.5 * np.log(2.0 * np.pi)
-    assert verdict_on(target, q, rivals=(np.array([[10.5], [9.0]]), np.full(2, bound))).trusted
-    assert verdict_on(target, q, rivals=(np.array([[-10.0]]), np.array([bound - 5.0]))).trusted
-    verdict = verdict_on(target, q, rivals=(np.array([[10.5], [-10.0]]), np.full(2, bound)))
+    near, far = (MeanField(np.array([center]), np.ones(1)) for center in (9.0, -10.0))
+    assert verdict_on(target, q, rivals=[(near, bound)]).trusted
+    assert verdict_on(target, q, rivals=[(far, bound - 5.0)]).trusted
+    verdict = verdict_on(target, q, rivals=[(near, bound), (far, bound)])
     assert not verdict.trusted
     assert "another start" in verdict.message
 
