@@ -60,8 +60,9 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
     optimizer : {"adam", "rmsprop", "dowg"}, default="adam"
         How gradients become steps in "advi"; "dowg" finds the length of its steps from the distance travelled.
     step_size : "auto" or float, default="auto"
-        Step of the optimizer in "advi", in standard deviations of q. "auto" halves it whenever steps lead on no more,
-        until the means are as exact as `tol` asks.
+        Step of the optimizer in "advi", in standard deviations of q, and of "natural", as a share of the whole way.
+        "auto" halves the first whenever steps lead on no more, until the means are as exact as `tol` asks; the second
+        is 1, and 0.3 with mini-batches.
     n_draws : int, default=None
         Draws of q in a step of "bam", "advi" and "natural", and those that "dadvi" holds fixed; None is the method's
         own choice.

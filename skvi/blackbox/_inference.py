@@ -39,6 +39,8 @@ _MOST_FULL_RANK = 300
 _MANY_PATHS, _FEW_PATHS, _CHEAP = 16, 4, 10**6
 # Mini-batches from whose rows a stochastic method's start is found.
 _START_BATCHES = 10
+# Natural gradients of mini-batches: whole steps would follow their noise.
+_NOISY_NATURAL = {"step_size": 0.3, "max_iter": 600}
 # Errors of the means, in those that other methods are held to, that few fixed draws may leave.
 _FIXED_NOISE = 10.0
 # Draws of a step of objectives that take means of powers: two groups.
@@ -187,6 +189,10 @@ class Inference:
 
     def _natural(self, start, last):
         settings = self.settings
+        noisy = settings.batch_size is not None
+        chosen = dict(_NOISY_NATURAL if noisy else {}) | self._limits()
+        if settings.step_size != "auto":
+            chosen["step_size"] = settings.step_size
         return natural(
             self.target,
             self._shaped(start),
@@ -194,8 +200,7 @@ class Inference:
             family=self.family,
             batch_size=settings.batch_size,
             tol=settings.tol,
-            **self._given(step_size=None if settings.step_size == "auto" else settings.step_size),
-            **self._limits(),
+            **chosen,
         )
 
     def _dadvi(self, start, last):
