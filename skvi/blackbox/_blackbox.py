@@ -16,6 +16,7 @@ from skvi.blackbox._inference import FAMILIES, GRADIENTS, METHODS, OBJECTIVES, I
 from skvi.blackbox._predictions import DrawPredictions
 from skvi.gradient.climber import OPTIMIZERS
 from skvi.gradient.counting import CountedTarget
+from skvi.gradient.normals import NormalApproximation
 from skvi.gradient.outcome import Outcome
 
 # Looks at the bound that callbacks are told to expect at most.
@@ -92,7 +93,7 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         Converged when the means are known to so many posterior standard deviations; "dadvi", whose draws are fixed and
         few, to ten times as many. "pathfinder" ends where its paths do.
     warm_start : bool, default=False
-        Whether `fit` starts from the approximation of the last one, where it is of as many numbers.
+        Whether `fit` starts from the approximation of the last one, where it is of the same numbers and kind.
     random_state : int, RandomState instance or None, default=None
         Seed of noise, paths and mini-batches.
     n_jobs : int, default=None
@@ -332,10 +333,11 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         return rng
 
     def _last(self, target):
-        """The approximation of the last fit, where it is of the same numbers."""
+        """The approximation of the last fit, where it is of the same numbers, and no flow of another kind."""
         if not hasattr(self, "posterior_") or self._layout.labels != target.target.layout.labels:
             return None
-        return self.approximation_
+        same = self._family == (self.family, self.n_layers)
+        return self.approximation_ if same or isinstance(self.approximation_, NormalApproximation) else None
 
     def _approximate(self, target, X, last):
         """Run the methods asked for, judge what they find, and keep it."""

@@ -5,7 +5,8 @@ from scipy.special import logsumexp
 
 from skvi.blackbox._base import ModelPrior
 from skvi.blackbox._posterior import ApproximatePosterior, ResampledPosterior
-from skvi.gradient.verdict import RELIABLE, TOLERANCE, in_words, judge
+from skvi.gradient.findings import TOLERANCE
+from skvi.gradient.verdict import RELIABLE, in_words, judge
 
 # As many times the draws of the posterior may be taken to settle a verdict.
 _MOST_TIMES = 8
@@ -75,6 +76,7 @@ def fitted(estimator, target, outcome, verdict, rng, some_rows=False):
         "n_grad_evals_": target.counts.gradients,
         "n_nonfinite_": target.counts.nonfinite,
         "_layout": layout,
+        "_family": (estimator.family, estimator.n_layers),
         "_weight_seen": 0.0 if weight is None else float(weight.sum()),
     }
 

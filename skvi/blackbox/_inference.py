@@ -132,13 +132,13 @@ class Inference:
         last : object or None
             An approximation to start from, in place of a search for one.
         """
-        start = self._start() if last is None else last
-        if last is None and self.method == "pathfinder":
-            return start
-        return getattr(self, f"_{self.method}")(start if last is not None else start.approximation, last)
+        if self.method == "pathfinder":
+            return self._start(None if last is None else last.mean)
+        start = self._start().approximation if last is None else last
+        return getattr(self, f"_{self.method}")(start, last)
 
-    def _start(self):
-        """The outcome of the search for a start."""
+    def _start(self, place=None):
+        """The outcome of the search for a start, one of whose paths may begin at a place."""
         if self.by_scores:
             unit = MeanField(np.zeros(self.target.n_parameters), np.ones(self.target.n_parameters))
             return Outcome(unit, True, "", 0)
@@ -146,7 +146,7 @@ class Inference:
         target = self._start_target()
         found = pathfinder(
             target,
-            None,
+            place,
             self.rng,
             n_paths=self.settings.n_paths or self._n_paths(),
             observer=self.observer if only else None,

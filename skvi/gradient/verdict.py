@@ -11,24 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from skvi import _threads
-from skvi.gradient.measures import GRADIENTS_EACH, Errors, Slopes, compare_slopes, draw_blocks, weighted_errors
-from skvi.gradient.noise import matched
+from skvi.gradient.findings import PRECISE, TOLERANCE, Findings, find, guard
+from skvi.gradient.measures import GRADIENTS_EACH, Errors, Slopes
 from skvi.gradient.normals import MeanField, NormalApproximation
-from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
-
-#: errors of means, in deviations, and of logarithms of deviations, up to which an approximation is trusted
-TOLERANCE = 0.1
 
 #: what there is to say where nothing is wrong
 RELIABLE = "means and deviations can be relied on"
 
-# Standard errors of weighted means from which more draws are taken, and up to which these decide alone.
-_NOISY = 0.02
-_PRECISE = 0.05
 # Up to this k-hat weights still tell that all is well, where they say so clearly.
 _TOLERABLE = 0.85
-# Up to this bend slopes are right to the first order about means and deviations: the rest is about half of it.
-_LARGEST_BEND = 0.08
 _LEAST_GRADIENTS = 200
 _MOST_GRADIENTS = 2000
 # A direct search over more free numbers than these asks too much of a full covariance.
@@ -149,7 +140,7 @@ def judge(
         needed = GRADIENTS_EACH * (approximation.width + 1)
         n_gradients = max(_LEAST_GRADIENTS, needed if needed <= _MOST_GRADIENTS else 0)
     with _threads.single_threaded_blas():
-        findings = _find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities)
+        findings = find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities)
         ratios = findings.log_ratios
         elbo, elbo_se = _elbo(ratios[np.isfinite(ratios)])
         rival = _has_rival(target, approximation, findings.z.mean(axis=0), rivals, elbo)
@@ -157,7 +148,7 @@ def judge(
         *(elbo, elbo_se, findings.khat, findings.n_nonfinite),
         *(findings.weighted_error, findings.weighted, findings.slopes),
         complaint=_Words(findings, labels, rival).complaint(),
-        mendable=findings.reliable and findings.noise <= _PRECISE and not rival,
+        mendable=findings.reliable and findings.noise <= PRECISE and not rival,
         z=findings.z,
         log_q=findings.log_q,
         log_ratios=ratios,
@@ -183,56 +174,6 @@ def _decimals(error):
     return min(max(1, -math.floor(math.log10(error))), 6) if 0.0 < error < math.inf else 1
 
 
-def _sample(approximation, rng, n_draws, n_scores):
-    """Draws, their log densities, and the scores of the first of them."""
-    # Noise with exact moments makes the bound and its parts exact where p and q are normal.
-    noise = matched(rng, n_draws, approximation.n_noise)
-    drawn, scores, n_scored = [], [np.empty((0, approximation.width))], 0
-    for block in draw_blocks(approximation, noise):
-        drawn.append(block)
-        if n_scored < n_scores:
-            scores.append(block.score[: n_scores - n_scored])
-            n_scored += len(scores[-1])
-    return (
-        np.concatenate([block.z for block in drawn]),
-        np.concatenate([block.log_density for block in drawn]),
-        np.concatenate(scores),
-    )
-
-
-def _log_ratios(target, z, log_q):
-    """log p - log q at draws; minus infinity where one of them is not finite."""
-    ratios = np.full(len(z), -np.inf)
-    usable = np.isfinite(z).all(axis=1) & np.isfinite(log_q)
-    if usable.any():
-        values = target.log_density(z[usable])
-        ratios[usable] = np.where(np.isfinite(values), values - log_q[usable], -np.inf)
-    return ratios
-
-
-def _weigh(z, log_weights, quantities):
-    usable = np.isfinite(z).all(axis=1)
-    if not usable.any():
-        return Errors(*(np.full(z.shape[1], math.inf) for _ in range(4)))
-    values = z[usable]
-    if quantities is not None:
-        with np.errstate(all="ignore"):
-            values = np.column_stack([values, quantities(values)])
-    return weighted_errors(values, log_weights[usable])
-
-
-def _slopes(target, z, scores):
-    usable = np.isfinite(z).all(axis=1) & np.isfinite(scores).all(axis=1)
-    if not usable.any():
-        return None
-    gradients = target.gradient(z[usable])
-    finite = np.isfinite(gradients).all(axis=1)
-    # Fewer than two draws have no covariance.
-    if finite.sum() < 2:
-        return None
-    return compare_slopes(z[usable][finite], gradients[finite], scores[usable][finite])
-
-
 def _has_rival(target, approximation, center, rivals, elbo):
     """Whether a rival holds much mass where q has next to none, and lies apart from q's center."""
     rivals = [normal for normal, bound in rivals if bound > elbo + _LOG_RIVAL] if np.isfinite(elbo) else []
@@ -247,80 +188,10 @@ def _has_rival(target, approximation, center, rivals, elbo):
 
 
 @dataclass(frozen=True)
-class _Findings:
-    """All that decides."""
-
-    approximation: object
-    z: np.ndarray
-    log_q: np.ndarray
-    log_ratios: np.ndarray
-    log_weights: np.ndarray
-    khat: float
-    weighted: Errors
-    slopes: Slopes | None
-
-    @classmethod
-    def of(cls, approximation, z, log_q, log_ratios, slopes, quantities):
-        """What draws say; their densities under q, log p - log q there, and slopes are given."""
-        log_weights, khat = smooth(log_ratios)
-        weighted = _weigh(z, log_weights, quantities)
-        return cls(approximation, z, log_q, log_ratios, log_weights, khat, weighted, slopes)
-
-    @property
-    def n_nonfinite(self):
-        """Draws without a finite density."""
-        return int((~np.isfinite(self.log_ratios)).sum())
-
-    @property
-    def reliable(self):
-        """Whether means under importance weights settle down at all."""
-        return self.khat < LARGEST_RELIABLE
-
-    @property
-    def noise(self):
-        """Largest standard error of these means."""
-        return _largest(np.maximum(self.weighted.mean_se, self.weighted.log_sd_se))
-
-    @property
-    def weighted_error(self):
-        """The largest error that these means find."""
-        return _largest(np.maximum(np.abs(self.weighted.mean), np.abs(self.weighted.log_sd)))
-
-    @property
-    def bends_little(self):
-        """Whether log p is so nearly normal where q is that slopes tell of means and deviations."""
-        if self.slopes is None:
-            return False
-        # Without a regression the divergence bounds errors of means by its root.
-        return self.slopes.bend <= (_LARGEST_BEND if self.slopes.errors is not None else TOLERANCE**2)
-
-    @property
-    def undecided(self):
-        """Whether more draws would help: to decide, or to mend by weights what is off."""
-        if not self.reliable or self.noise <= _NOISY:
-            return False
-        return not self.bends_little or self.weighted_error > 0.5 * TOLERANCE
-
-
-def _find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities):
-    """Findings from so many draws, or from the most where these do not decide."""
-    z, log_q, scores = _sample(approximation, rng, max(n_draws, n_gradients), n_gradients)
-    log_ratios = _log_ratios(target, z, log_q)
-    slopes = _slopes(target, z[: len(scores)], scores)
-    findings = _Findings.of(approximation, z, log_q, log_ratios, slopes, quantities)
-    if max_draws <= len(z) or not findings.undecided:
-        return findings
-    more, more_q, _ = _sample(approximation, rng, max_draws - len(z), 0)
-    log_ratios = np.concatenate([log_ratios, _log_ratios(target, more, more_q)])
-    z, log_q = np.concatenate([z, more]), np.concatenate([log_q, more_q])
-    return _Findings.of(approximation, z, log_q, log_ratios, slopes, quantities)
-
-
-@dataclass(frozen=True)
 class _Words:
     """What findings come to."""
 
-    findings: _Findings
+    findings: Findings
     labels: object
     rival: bool
 
@@ -344,9 +215,9 @@ class _Words:
             found = self._worst(findings.slopes.errors, 1.0)
             # What weights find far beyond their noise counts too: slopes see the first order only.
             return self._worst(findings.weighted, -3.0) if found is None and findings.reliable else found
-        if findings.reliable and (findings.noise <= _PRECISE or findings.slopes is None):
+        if findings.reliable and (findings.noise <= PRECISE or findings.slopes is None):
             return self._worst(findings.weighted, 1.0)
-        if findings.khat < _TOLERABLE and findings.noise <= _PRECISE and self._worst(findings.weighted, 1.0) is None:
+        if findings.khat < _TOLERABLE and findings.noise <= PRECISE and self._worst(findings.weighted, 1.0) is None:
             return None
         found = self._worst(findings.weighted, -2.0) if findings.reliable else None
         if found is None and findings.slopes is not None:
@@ -357,8 +228,8 @@ class _Words:
         """The worst of some errors, if with so many standard errors it is above what is tolerated: in words."""
         if errors is None:
             return None
-        means = _guard(np.abs(errors.mean) + n_se * errors.mean_se)
-        deviations = _guard(np.abs(errors.log_sd) + n_se * errors.log_sd_se)
+        means = guard(np.abs(errors.mean) + n_se * errors.mean_se)
+        deviations = guard(np.abs(errors.log_sd) + n_se * errors.log_sd_se)
         if max(means.max(), deviations.max()) <= TOLERANCE:
             return None
         if means.max() >= deviations.max():
@@ -394,12 +265,3 @@ class _Words:
             return self._worst(slopes.errors, -2.0) is not None
         gains = (slopes.location, slopes.location_se), (slopes.spread, slopes.spread_se)
         return max((np.abs(gain) - 3.0 * error).max() for gain, error in gains) > TOLERANCE
-
-
-def _largest(values):
-    return float(_guard(values).max())
-
-
-def _guard(values):
-    """Numbers in which what is undefined counts as infinite."""
-    return np.where(np.isnan(values), math.inf, values)

@@ -255,6 +255,15 @@ def test_warm_starts_begin_where_the_last_fit_ended():
     assert again.converged_
 
 
+def test_warm_starts_of_another_kind_begin_anew():
+    X, y = line()
+    vi = BlackBoxVI(Line(), family="planar", n_layers=2, max_iter=20, warm_start=True, random_state=0)
+    quiet_fit(vi, X, y)
+    for settings in ({"n_layers": 3}, {"family": "realnvp"}, {"family": "fullrank"}, {"method": "pathfinder"}):
+        assert np.isfinite(quiet_fit(vi.set_params(**settings), X, y).elbo_)
+    quiet_fit(vi, X, y)
+
+
 def test_densities_that_are_not_finite_are_counted_and_survived():
     def log_density(draws):
         with np.errstate(invalid="ignore"):
