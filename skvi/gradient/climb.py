@@ -19,13 +19,12 @@ _MAX_TRIALS = 25
 
 @dataclass
 class Path:
-    """What an ascent has met: at each place the density, the next direction and the diagonal; and the pairs between.
+    """What an ascent has met: at each place the next direction and the diagonal; and the pairs between.
 
     The first place has no pair before it. `n_pairs` says for each place how many pairs there were.
     """
 
     places: list = field(default_factory=list)
-    values: list = field(default_factory=list)
     directions: list = field(default_factory=list)
     diagonals: list = field(default_factory=list)
     n_pairs: list = field(default_factory=list)
@@ -125,22 +124,24 @@ class Climb:
         self._aim(rows)
 
     def _aim(self, rows):
-        """Find the next direction, and keep the place."""
-        self.direction[rows] = inverse_hessian_times(
-            self.diagonal[rows], self.steps[rows], self.turns[rows], self.gradient[rows]
-        )
-        self.slope[rows] = np.einsum("kp,kp->k", self.gradient[rows], self.direction[rows])
+        """Find the next directions, and keep the places."""
+        places, gradients, diagonals = self.x[rows], self.gradient[rows], self.diagonal[rows]
+        directions = inverse_hessian_times(diagonals, self.steps[rows], self.turns[rows], gradients)
+        slopes = np.einsum("kp,kp->k", gradients, directions)
+        self.direction[rows], self.slope[rows] = directions, slopes
         self.low[rows], self.high[rows], self.n_trials[rows] = 0.0, np.inf, 0
-        for row in rows:
+        promising = 0.5 * slopes >= self.tol
+        self.active[rows] = promising
+        # Without pairs the unit of length is a guess.
+        self.length[rows] = np.where(
+            [bool(self.paths[row].pairs) for row in rows],
+            1.0,
+            1.0 / np.maximum(1.0, np.linalg.norm(directions, axis=1)),
+        )
+        for i, row in enumerate(rows):
             path = self.paths[row]
-            path.places.append(self.x[row].copy())
-            path.values.append(self.value[row])
-            path.directions.append(self.direction[row].copy())
-            path.diagonals.append(self.diagonal[row].copy())
+            path.places.append(places[i])
+            path.directions.append(directions[i])
+            path.diagonals.append(diagonals[i])
             path.n_pairs.append(len(path.pairs))
-            # Without pairs the unit of length is a guess.
-            size = 1.0 if path.pairs else max(1.0, float(np.linalg.norm(self.direction[row])))
-            self.length[row] = 1.0 / size
-            promising = 0.5 * self.slope[row] >= self.tol
-            path.at_rest = bool(not promising and self.slope[row] >= 0.0)
-            self.active[row] = promising
+            path.at_rest = bool(not promising[i] and slopes[i] >= 0.0)

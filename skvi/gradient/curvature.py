@@ -35,10 +35,9 @@ def updated_diagonal(diagonal, step, turn):
 
 def _corner(steps, turns):
     """E^-1, E being the upper triangle of S'Z; ones stand on its diagonal."""
-    products = np.triu(np.einsum("...jp,...ip->...ji", steps, turns))
-    rows = np.arange(products.shape[-1])
-    products[..., rows, rows] = 1.0
-    return np.linalg.inv(products)
+    later = np.arange(steps.shape[-2])
+    above = later[:, None] < later
+    return np.linalg.inv(np.where(above, steps @ turns.swapaxes(-1, -2), np.eye(len(later))))
 
 
 def inverse_hessian_times(diagonal, steps, turns, vectors):

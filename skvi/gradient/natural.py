@@ -3,6 +3,7 @@
 import numpy as np
 
 from skvi.gradient.frames import DiagonalFrame, FullFrame
+from skvi.gradient.laps import Laps
 from skvi.gradient.matching import Matching, match
 
 # Eigenvalues of the precision, in units of the last, below which a step is corrected.
@@ -139,12 +140,5 @@ def _targets(target, batch_size, rng):
     """The target of each step: that of some rows, of which each comes once in a lap."""
     if batch_size is None or batch_size >= target.n_rows:
         return lambda: target
-    laps = _laps(target.n_rows, batch_size, rng)
-    return lambda: target.minibatch(next(laps))
-
-
-def _laps(n_rows, batch_size, rng):
-    while True:
-        order = rng.permutation(n_rows)
-        for begin in range(0, n_rows - batch_size + 1, batch_size):
-            yield np.sort(order[begin : begin + batch_size])
+    laps = Laps(target.n_rows, rng)
+    return lambda: target.minibatch(laps.take(batch_size))

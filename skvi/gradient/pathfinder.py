@@ -13,8 +13,9 @@ from skvi.gradient.loop import Trace
 from skvi.gradient.normals import standard_log_density
 from skvi.gradient.outcome import Look, Outcome
 
-# Places of a path whose normals are compared: densities of draws are most of the cost on small problems.
+# Places of a path whose normals are compared, where its last is one of the best: draws cost more than the climb.
 _CANDIDATES = 8
+_LEADERS = 8
 # Doubles of an array of directions of some normals.
 _CHUNK_DOUBLES = 2**22
 # How often a start where the density is not finite is drawn anew, and how much closer each time.
@@ -53,8 +54,9 @@ class Paths(Outcome):
 def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e-4, n_draws=16, observer=None):
     """Climb to modes from several starts, and take the best of the normals on the way there.
 
-    At places x of a path the normal has the covariance H, the path's inverse Hessian, and the mean x + H g(x). Up to
-    eight of a path, at even distances, the last among them, are compared by estimates of their bounds.
+    At places x of a path the normal has the covariance H, the path's inverse Hessian, and the mean x + H g(x). The
+    last ones of all paths are compared by estimates of their bounds; and then, of the eight paths that are ahead, up
+    to eight normals at even distances.
 
     Parameters
     ----------
@@ -96,7 +98,7 @@ def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e
             climb.advance()
         frame = FullFrame if n_draws >= target.n_parameters + 2 else DiagonalFrame
         noise, _ = frame.noise(n_draws, target.n_parameters, rng)
-        found = [_best_normal(target, path, climb.steps.shape[1], noise) for path in climb.paths]
+        found = _best_normals(target, climb.paths, climb.steps.shape[1], noise)
     return _outcome(climb.paths, found, observer)
 
 
@@ -134,29 +136,54 @@ def _is_finite(target, places):
     return finite
 
 
-def _best_normal(target, path, memory, noise):
-    """The normal of the highest bound on a path, its bound, and the bounds of all that are compared."""
-    last = len(path.places) - 1
-    candidates = np.unique(np.linspace(min(1, last), last, _CANDIDATES).round().astype(int))
-    normals = _normals(path, candidates, memory)
+def _best_normals(target, paths, memory, noise):
+    """For each path the normal of the highest bound among those compared, its bound, and the bounds of all of these."""
+    ends = [(path, len(path.places) - 1) for path in paths]
+    normals = _normals(ends, memory)
+    compared = [[pair] for pair in zip(normals, _bounds(target, normals, noise), strict=True)]
+    ahead = sorted(range(len(paths)), key=lambda i: -compared[i][-1][1])[:_LEADERS]
+    earlier = [(i, place) for i in ahead for place in _places_before(ends[i][1])]
+    normals = _normals([(paths[i], place) for i, place in earlier], memory)
+    for (i, _), pair in zip(earlier, zip(normals, _bounds(target, normals, noise), strict=True), strict=True):
+        compared[i].insert(-1, pair)
+    return [_best_of(target, path, pairs, noise) for path, pairs in zip(paths, compared, strict=True)]
+
+
+def _places_before(last):
+    """Places whose normals are compared with that of the last one."""
+    return np.unique(np.linspace(min(1, last), last, _CANDIDATES).round().astype(int))[:-1]
+
+
+def _best_of(target, path, compared, noise):
+    bounds = np.array([bound for _, bound in compared])
+    normal, bound = compared[int(np.argmax(bounds))]
+    if not np.isfinite(bound):
+        normal, bound = _narrowed(target, path.places[-1], compared[-1][0], noise)
+    return normal, bound, bounds
+
+
+def _bounds(target, normals, noise):
+    """Estimates of the bounds (nats) of normals, all from the same noise; minus infinity where none is possible."""
+    if not normals:
+        return []
     z = np.concatenate([normal.draw(noise).z for normal in normals])
     values = target.log_density(z).reshape(len(normals), len(noise))
     log_q = standard_log_density(noise).mean() - 0.5 * np.array([normal.log_det for normal in normals])
-    elbos = values.mean(axis=1) - log_q
-    best = int(np.argmax(elbos))
-    if np.isfinite(elbos[best]):
-        return normals[best], elbos[best], elbos
-    return *_narrowed(target, path.places[-1], normals[-1], noise), elbos
+    bounds = values.mean(axis=1) - log_q
+    return np.where(np.isfinite(bounds), bounds, -np.inf).tolist()
 
 
-def _normals(path, candidates, memory):
-    size = max(1, _CHUNK_DOUBLES // (2 * memory * len(path.places[0])))
-    normals = []
-    for some in np.split(candidates, range(size, len(candidates), size)):
-        windows = [path.window(place, memory) for place in some]
-        diagonals = np.array([path.diagonals[place] for place in some])
+def _normals(stations, memory):
+    """Normals of pairs of a path and a place on it."""
+    if not stations:
+        return []
+    normals, size = [], max(1, _CHUNK_DOUBLES // (2 * memory * len(stations[0][0].places[0])))
+    for begin in range(0, len(stations), size):
+        some = stations[begin : begin + size]
+        windows = [path.window(place, memory) for path, place in some]
+        diagonals = np.array([path.diagonals[place] for path, place in some])
         directions, stretch = stretches(diagonals, *(np.array(pairs) for pairs in zip(*windows, strict=True)))
-        for i, place in enumerate(some):
+        for i, (path, place) in enumerate(some):
             mean = path.places[place] + path.directions[place]
             normals.append(Stretched(mean, np.sqrt(diagonals[i]), directions[i], stretch[i]))
     return normals
