@@ -13,7 +13,7 @@ from skvi.gradient.noise import matched
 from skvi.gradient.normals import FullRank, LowRank, MeanField
 from skvi.gradient.objectives import ELBO, ScoreFunction
 from skvi.gradient.renyi import RenyiBound
-from tests.gradient.cases import banana, counted, gaussian, of_density
+from tests.gradient.cases import Observer, banana, counted, gaussian, half_line, of_density
 
 MEAN = np.array([3.0, -1.0, 0.5])
 COVARIANCE = np.array([[1.0, 0.6, -0.2], [0.6, 2.0, 0.3], [-0.2, 0.3, 0.5]])
@@ -154,18 +154,9 @@ def test_approximations_of_unknown_entropy_climb_too(entropy):
     np.testing.assert_allclose(outcome.approximation.parameters, [0.5, -0.5, 1.0, 1.0], atol=0.1)
 
 
-def half_line(cut=0.0):
-    """A Gamma density whose logarithm is NaN below zero."""
-
-    def log_density(z):
-        return np.log(z[:, 0] - cut) * 3.0 - z[:, 0]
-
-    return of_density(log_density, lambda z: np.where(z > cut, 3.0 / (z - cut) - 1.0, np.nan), 1)
-
-
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "dowg"])
 def test_regions_without_a_density_are_survived(optimizer):
-    outcome = climb(half_line(), MeanField([1.0], [2.0]), optimizer=optimizer, max_iter=2000)
+    outcome = climb(half_line(3.0, 1.0), MeanField([1.0], [2.0]), optimizer=optimizer, max_iter=2000)
     assert np.isfinite(outcome.approximation.parameters).all()
     assert np.isfinite(outcome.history["elbo"]).all()
     assert 2.0 < outcome.approximation.mean[0] < 6.0
@@ -246,33 +237,18 @@ def test_densities_alone_serve_the_score_function():
     assert target.counts.gradients == 0
 
 
-class Stopper:
-    """Stops a run at its third look."""
-
-    def begin(self, iteration):
-        pass
-
-    def end(self, iteration, trace):
-        assert np.isfinite(trace.bound)
-        return iteration == 2
-
-
 def test_an_observer_may_stop():
-    outcome = climb(wide(), starts()[0], observer=Stopper())
+    observer = Observer(stop_after=3)
+    outcome = climb(wide(), starts()[0], observer=observer)
+    assert observer.begun == [0, 1, 2]
+    assert np.isfinite(observer.bounds).all()
     assert outcome.n_steps == 150
     assert outcome.reason == "it was stopped"
     assert outcome.history["n_steps"] == [50, 100, 150]
 
 
 def test_a_flow_goes_beyond_the_best_normal():
-    def log_density(z):
-        return -0.5 * z[:, 0] ** 2 - 4.0 * (z[:, 1] - z[:, 0] ** 2) ** 2
-
-    def gradient(z):
-        gap = z[:, 1] - z[:, 0] ** 2
-        return np.stack([-z[:, 0] + 16.0 * gap * z[:, 0], -8.0 * gap], axis=1)
-
-    target = of_density(log_density, gradient, 2)
+    target = banana(bend=1.0, tightness=4.0)
     normal = climb(target, starts(2)[1], max_iter=500).approximation
     outcome = climb(target, planar_flow(normal, np.random.RandomState(0), n_layers=4), max_iter=800)
     noise = np.random.default_rng(0).normal(size=(2000, 2))

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from skvi.gradient.curvature import Stretched, inverse_hessian_times, make_pair, stretches, updated_diagonal
-from tests.gradient.differences import numerical_gradient
+from tests.gradient.cases import numerical_gradient
 
 
 def pairs(width, memory, n_known, seed=0):

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from skvi.blackbox import LogisticModel
-from skvi.gradient.counting import CountedTarget
 from skvi.gradient.dadvi import dadvi, paired_noise
 from skvi.gradient.normals import FullRank, LowRank, MeanField
-from skvi.gradient.parameters import Layout
-from skvi.gradient.targets import Target
-from tests.gradient.test_verdict import make_target, normal_target, student
+from tests.gradient.cases import Observer, counted, gaussian, half_line, of_density, student
 
 MEAN = np.array([3.0, -200.0, 0.05])
 COVARIANCE = np.array([[4.0, 1.5, 0.008], [1.5, 1.0, 0.001], [0.008, 0.001, 1e-4]])
+
+
+def normal_target():
+    return gaussian(MEAN, np.linalg.inv(COVARIANCE), log_evidence=2.5)
 
 
 def run(target, start=None, seed=0, **settings):
@@ -34,7 +35,7 @@ def run(target, start=None, seed=0, **settings):
     ids=["zeros", "mean field", "full rank", "low rank"],
 )
 def test_on_a_normal_target_optimum_and_covariance_are_exact(start):
-    outcome = run(normal_target(MEAN, COVARIANCE), start, tol=1e-14)
+    outcome = run(normal_target(), start, tol=1e-14)
     assert outcome.converged
     np.testing.assert_allclose(outcome.covariance, COVARIANCE, rtol=1e-6, atol=1e-6 * 1e-4)
     sd = np.sqrt(np.diag(COVARIANCE))
@@ -47,7 +48,7 @@ def test_on_a_normal_target_optimum_and_covariance_are_exact(start):
 
 
 def test_a_good_start_costs_few_gradients():
-    target = normal_target(MEAN, COVARIANCE)
+    target = normal_target()
     run(target, FullRank.from_covariance(MEAN, COVARIANCE))
     assert target.counts.gradients <= 10 * 30
 
@@ -56,7 +57,7 @@ def test_a_good_start_costs_few_gradients():
 def test_few_and_many_free_numbers(width):
     """More free numbers than draws: means and scales are still exact where these are independent."""
     scale = np.geomspace(0.1, 10.0, width)
-    outcome = run(normal_target(scale, np.diag(scale**2)), tol=1e-10)
+    outcome = run(gaussian(scale, np.diag(scale**-2.0)), tol=1e-10)
     assert outcome.converged
     np.testing.assert_allclose(outcome.approximation.mean, scale, rtol=1e-4)
     np.testing.assert_allclose(outcome.approximation.scale, scale, rtol=1e-4)
@@ -82,9 +83,7 @@ def logistic_problem():
 
 def test_logistic_regression_agrees_with_importance_weights():
     X, y = logistic_problem()
-    model = LogisticModel()
-    layout = Layout(model.parameters(X, y))
-    target = CountedTarget(Target(model, layout, X, y.astype(float), np.ones(len(X))))
+    target = counted(LogisticModel(), X, y.astype(float))
     outcome = run(target)
     rng = np.random.RandomState(1)
     q = FullRank.from_covariance(outcome.approximation.mean, 1.1 * outcome.covariance)
@@ -98,36 +97,29 @@ def test_logistic_regression_agrees_with_importance_weights():
     assert (outcome.approximation.scale < 0.97 * sd).any()
 
 
-def test_standard_errors_of_means_are_those_of_other_draws():
+@pytest.fixture
+def skewed():
+    return of_density(lambda z: np.sum(2.0 * z - np.exp(z), axis=1), lambda z: 2.0 - np.exp(z), 2)
+
+
+def test_standard_errors_of_means_are_those_of_other_draws(skewed):
     """On a skewed target; pairs have some of the error out already, so that errors are rather too large."""
-    target = make_target(lambda z: np.sum(2.0 * z - np.exp(z), axis=1), lambda z: 2.0 - np.exp(z), 2)
-    outcomes = [run(target, seed=seed, accuracy=math.inf) for seed in range(30)]
+    outcomes = [run(skewed, seed=seed, accuracy=math.inf) for seed in range(30)]
     found = np.std([outcome.approximation.mean for outcome in outcomes], axis=0)
     claimed = np.mean([outcome.history["mean_se"][-1] for outcome in outcomes], axis=0)
     assert (found < 1.3 * claimed).all()
     assert (claimed < 0.2).all()
 
 
-def test_draws_are_doubled_until_means_are_accurate():
-    target = make_target(lambda z: np.sum(2.0 * z - np.exp(z), axis=1), lambda z: 2.0 - np.exp(z), 2)
-    outcome = run(target, accuracy=0.005, n_draws=10, max_draws=50)
+def test_draws_are_doubled_until_means_are_accurate(skewed):
+    outcome = run(skewed, accuracy=0.005, n_draws=10, max_draws=50)
     assert outcome.history["n_draws"] == [10, 20, 40]
     assert "raise max_draws" in outcome.reason
 
 
-def half_line():
-    """A gamma variable: no density up to zero."""
-    with np.errstate(all="ignore"):
-        return make_target(
-            lambda z: np.where(z > 0.0, 400.0 * np.log(np.abs(z)) - 40.0 * z, -np.inf).sum(axis=1),
-            lambda z: np.where(z > 0.0, 400.0 / z - 40.0, np.nan),
-            1,
-        )
-
-
 @pytest.mark.parametrize("start", [0.3, -1.5])
 def test_starts_without_a_density_are_survived(start):
-    target = half_line()
+    target = half_line(400.0, 40.0)
     outcome = run(target, MeanField(np.array([start]), np.ones(1)))
     assert outcome.converged
     np.testing.assert_allclose(outcome.approximation.mean, 10.0, atol=0.1)
@@ -135,7 +127,7 @@ def test_starts_without_a_density_are_survived(start):
 
 
 def test_no_density_anywhere_gives_words():
-    nowhere = make_target(lambda z: np.full(len(z), -np.inf), lambda z: np.full(z.shape, np.nan), 2)
+    nowhere = of_density(lambda z: np.full(len(z), -np.inf), lambda z: np.full(z.shape, np.nan), 2)
     outcome = run(nowhere)
     assert not outcome.converged
     assert outcome.covariance is None
@@ -143,7 +135,7 @@ def test_no_density_anywhere_gives_words():
 
 
 def test_steps_that_do_not_suffice_are_told():
-    outcome = run(normal_target(MEAN, COVARIANCE), max_iter=3)
+    outcome = run(normal_target(), max_iter=3)
     assert not outcome.converged
     assert outcome.n_steps == 3
     assert "raise max_iter" in outcome.reason
@@ -160,20 +152,10 @@ def test_above_the_limit_there_is_no_covariance():
 
 
 def test_the_same_seed_gives_the_same_bits_and_observers_can_stop():
-    class Observer:
-        def __init__(self):
-            self.bounds = []
-
-        def begin(self, iteration):
-            assert iteration == len(self.bounds)
-
-        def end(self, iteration, trace):
-            self.bounds.append(trace.bound)
-            return len(self.bounds) == 4
-
-    observer, target = Observer(), normal_target(MEAN, COVARIANCE)
+    observer, target = Observer(stop_after=4), normal_target()
     outcome = run(target, observer=observer)
     assert outcome.history["elbo"] == observer.bounds
+    assert observer.begun == [0, 1, 2, 3]
     assert outcome.n_steps == 4
     assert "stopped" in outcome.reason
     one, two = run(target), run(target)

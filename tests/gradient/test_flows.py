@@ -12,7 +12,7 @@ from skvi.gradient.flows import coupling_flow, planar_flow
 from skvi.gradient.normals import FullRank, LowRank, MeanField
 from skvi.gradient.optimizers import Adam
 from skvi.gradient.planar import Planar, solve_crossing
-from tests.gradient.differences import numerical_gradient
+from tests.gradient.cases import numerical_gradient
 
 
 def normals(width):

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from skvi.gradient.normals import FullRank, LowRank, MeanField
-from tests.gradient.differences import numerical_gradient
+from tests.gradient.cases import numerical_gradient
 
 
 def instances():

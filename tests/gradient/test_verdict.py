@@ -5,29 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from skvi.blackbox import from_density
-from skvi.gradient.counting import CountedTarget
 from skvi.gradient.flows import coupling_flow, planar_flow
 from skvi.gradient.normals import FullRank, LowRank, MeanField
-from skvi.gradient.parameters import Layout
-from skvi.gradient.targets import Target
 from skvi.gradient.verdict import judge
-
-
-def make_target(log_density, gradient, width):
-    model = from_density(log_density, gradient, n_parameters=width)
-    return CountedTarget(Target(model, Layout(model.parameters())))
+from tests.gradient.cases import gaussian, of_density, student
 
 
 def normal_target(mean, covariance):
-    """An unnormalised normal: its evidence is 2.5."""
-    mean, precision = np.asarray(mean, float), np.linalg.inv(covariance)
-    constant = 2.5 - 0.5 * np.linalg.slogdet(2.0 * np.pi * np.asarray(covariance))[1]
-
-    def log_density(z):
-        return constant - 0.5 * np.einsum("tp,pq,tq->t", z - mean, precision, z - mean)
-
-    return make_target(log_density, lambda z: -(z - mean) @ precision, len(mean))
+    return gaussian(mean, np.linalg.inv(covariance), log_evidence=2.5)
 
 
 def verdict_on(target, approximation, seed=0, **settings):
@@ -96,24 +81,14 @@ def test_no_affine_map_changes_k_hat_and_fisher_divergence():
     def gradient(z):
         return -np.tanh(z - 0.3)
 
-    plain = verdict_on(make_target(log_density, gradient, 3), FullRank(np.zeros(3), np.eye(3)))
+    plain = verdict_on(of_density(log_density, gradient, 3), FullRank(np.zeros(3), np.eye(3)))
     inverse = np.linalg.inv(lower)
-    moved = make_target(
+    moved = of_density(
         lambda x: log_density((x - shift) @ inverse.T), lambda x: gradient((x - shift) @ inverse.T) @ inverse, 3
     )
     mapped = verdict_on(moved, FullRank(shift, lower))
     np.testing.assert_allclose(mapped.fisher_divergence, plain.fisher_divergence, rtol=1e-8)
     np.testing.assert_allclose(mapped.khat, plain.khat, rtol=1e-7)
-
-
-def student(dof, width):
-    """Independent Student t variables of unit variance."""
-    scale = dof - 2.0
-
-    def log_density(z):
-        return -0.5 * (dof + 1.0) * np.log1p(z**2 / scale).sum(axis=1)
-
-    return make_target(log_density, lambda z: -(dof + 1.0) * z / (scale + z**2), width)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -162,7 +137,7 @@ def test_a_mode_beyond_the_draws_is_seen_where_the_search_has_been():
     def gradient(z):
         return 10.0 * np.tanh(10.0 * z) - z
 
-    target, q = make_target(log_density, gradient, 1), MeanField(np.array([10.0]), np.ones(1))
+    target, q = of_density(log_density, gradient, 1), MeanField(np.array([10.0]), np.ones(1))
     bound = 0.5 * np.log(2.0 * np.pi)
     near, far = (MeanField(np.array([center]), np.ones(1)) for center in (9.0, -10.0))
     assert verdict_on(target, q, rivals=[(near, bound)]).trusted
@@ -173,12 +148,9 @@ def test_a_mode_beyond_the_draws_is_seen_where_the_search_has_been():
 
 
 def half_normal():
-    with np.errstate(all="ignore"):
-        return make_target(
-            lambda z: np.where(z[:, 0] > 0.0, -0.5 * z[:, 0] ** 2, -np.inf),
-            lambda z: np.where(z > 0.0, -z, np.nan),
-            1,
-        )
+    return of_density(
+        lambda z: np.where(z[:, 0] > 0.0, -0.5 * z[:, 0] ** 2, -np.inf), lambda z: np.where(z > 0.0, -z, np.nan), 1
+    )
 
 
 def test_draws_without_a_density_are_counted_and_survived():
