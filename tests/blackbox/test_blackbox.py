@@ -79,7 +79,7 @@ def test_the_bound_of_a_conjugate_model_is_the_exact_one():
 
 def test_the_bound_of_logistic_regression_is_that_of_its_own_estimator():
     X, y = load_breast_cancer(return_X_y=True)
-    X = scale(X[:, :6])
+    X, y = scale(X[:200, :3]), y[:200]
     model = LogisticModel(weight_precision=1.0, fit_intercept=False)
     vi = BlackBoxVI(model, random_state=0).fit(X, y)
     own = BayesianLogisticRegressionVI(weight_precision=1.0, fit_intercept=False, tol=1e-10).fit(X, y)
@@ -99,7 +99,7 @@ def test_the_bound_is_score_less_divergence():
 @pytest.mark.parametrize("family", ["meanfield", "fullrank", "lowrank", "planar", "realnvp"])
 def test_every_family_fits_a_regression(family):
     X, y = line(40)
-    vi = quiet_fit(BlackBoxVI(Line(), family=family, random_state=0), X, y)
+    vi = quiet_fit(BlackBoxVI(Line(), family=family, max_iter=300, random_state=0), X, y)
     mean, covariance = Line().posterior(X, y)
     assert_allclose(vi.posterior_["weights"].mean, mean, atol=0.1 * np.sqrt(covariance.max()))
     assert vi.elbo_ <= Line().log_evidence(X, y) + 4.0 * vi.elbo_se_ + 1e-9
@@ -110,7 +110,7 @@ def test_every_family_fits_a_regression(family):
 @pytest.mark.parametrize("family", ["planar", "realnvp"])
 def test_flows_gain_on_the_best_normal(family):
     normal = quiet_fit(BlackBoxVI(Funnel(), family="fullrank", random_state=0), None)
-    flow = quiet_fit(BlackBoxVI(Funnel(), family=family, random_state=0), None)
+    flow = quiet_fit(BlackBoxVI(Funnel(), family=family, max_iter=600, random_state=0), None)
     assert flow.elbo_ > normal.elbo_ + 0.1
     assert flow.elbo_ < 4.0 * flow.elbo_se_
 
@@ -211,16 +211,20 @@ def test_score_gradients_need_none_of_the_model():
 
 
 @pytest.mark.parametrize(
-    ("objective", "alpha", "wider"), [("renyi", 0.0, True), ("renyi", 2.0, False), ("bb-alpha", 1e-4, None)]
+    ("objective", "alpha", "least", "most"),
+    [("renyi", 0.5, 1.1, 2.0), ("renyi", 2.0, 0.6, 0.95), ("bb-alpha", 1e-4, 0.98, 1.02), ("bb-alpha", 0.5, 1.1, 2.0)],
 )
-def test_objectives_trade_width(objective, alpha, wider):
+def test_objectives_trade_width(objective, alpha, least, most):
+    """Independent weights of correlated columns are too narrow: small powers widen them, large ones narrow them."""
     X, y = line(40)
-    model = Line()
-    elbo = quiet_fit(BlackBoxVI(model, method="advi", family="meanfield", random_state=0), X, y)
-    vi = quiet_fit(BlackBoxVI(model, objective=objective, alpha=alpha, family="meanfield", random_state=0), X, y)
+    X[:, 1] = 0.8 * X[:, 0] + 0.6 * X[:, 1]
+    settings = dict(family="meanfield", importance_resample=False, random_state=0)
+    elbo = quiet_fit(BlackBoxVI(Line(), method="advi", **settings), X, y)
+    vi = quiet_fit(BlackBoxVI(Line(), objective=objective, alpha=alpha, **settings), X, y)
     ratio = np.sqrt(vi.posterior_["weights"].var / elbo.posterior_["weights"].var)
-    assert_allclose(ratio, 1.0, atol=0.2)
-    assert vi.elbo_ <= model.log_evidence(X, y) + 4.0 * vi.elbo_se_
+    assert (least < ratio).all()
+    assert (ratio < most).all()
+    assert vi.elbo_ <= Line().log_evidence(X, y) + 4.0 * vi.elbo_se_
 
 
 def test_mini_batches_come_near_the_whole():
@@ -233,11 +237,11 @@ def test_mini_batches_come_near_the_whole():
 
 
 def test_partial_fit_goes_on_and_on():
-    X, y = line(1000, 2)
+    X, y = line(400, 2)
     mean, covariance = Line().posterior(X, y)
-    vi = BlackBoxVI(Line(), total_samples=1000, batch_size=50, random_state=0)
-    for _ in range(10):
-        for rows in np.array_split(np.arange(1000), 4):
+    vi = BlackBoxVI(Line(), total_samples=400, batch_size=50, n_posterior_draws=100, random_state=0)
+    for _ in range(5):
+        for rows in np.array_split(np.arange(400), 4):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 vi.partial_fit(X[rows], y[rows])

@@ -19,9 +19,8 @@ from skvi.blackbox import BlackBoxVI
 from tests.blackbox.cases import Line, Normal, Softmax, line
 
 ESTIMATORS = [
-    *(BlackBoxVI(model) for model in (None, Line(), Softmax())),
-    BlackBoxVI(Line(), method="pathfinder", family="meanfield"),
-    BlackBoxVI(Softmax(), method="dadvi", importance_resample=True),
+    *(BlackBoxVI(model, n_posterior_draws=100) for model in (None, Line(), Softmax())),
+    BlackBoxVI(Line(), method="dadvi", importance_resample=True, n_posterior_draws=100),
 ]
 
 
