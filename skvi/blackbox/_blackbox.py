@@ -1,5 +1,6 @@
 """Black-box variational inference for scikit-learn."""
 
+import copy
 import warnings
 from numbers import Integral, Real
 
@@ -12,12 +13,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skvi.base import SweepObserver, restores_on_error
 from skvi.blackbox._base import ModelEstimator
 from skvi.blackbox._fitted import fitted, judged
-from skvi.blackbox._inference import FAMILIES, GRADIENTS, METHODS, OBJECTIVES, Inference
+from skvi.blackbox._inference import BASELINES, FAMILIES, GRADIENTS, METHODS, OBJECTIVES, Inference
 from skvi.blackbox._predictions import DrawPredictions
 from skvi.gradient.climber import OPTIMIZERS
 from skvi.gradient.counting import CountedTarget
 from skvi.gradient.normals import NormalApproximation
 from skvi.gradient.outcome import Outcome
+from skvi.gradient.streaming import Stream
 
 # Looks at the bound that callbacks are told to expect at most.
 _LOOKS = 1000
@@ -75,8 +77,8 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
     n_layers : int, default=None
         Layers of a flow; None is the family's own choice.
     linear_response : bool, default=True
-        Whether "dadvi" corrects its covariance by linear response, where that can be had: q is then the normal with
-        the corrected covariance.
+        Whether "dadvi" corrects its covariance by linear response, where `family` is "auto" and that raises the bound:
+        q is then the normal with the corrected covariance.
     importance_resample : "auto" or bool, default="auto"
         Whether the draws of the posterior are chosen by their smoothed importance ratios. `elbo_` is then the
         importance-weighted bound, which is the tighter one. "auto": where q itself is off by more than a twentieth of
@@ -118,7 +120,8 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         The copy of the model that was fitted.
     elbo_ : float
         The evidence lower bound in nats, with all constants that the model has: the mean over draws of log joint
-        density minus log q. It equals n * score(X, y) - posterior_.kl(prior_), n being the sum of weights.
+        density minus log q. Where draws are chosen by importance it is the importance-weighted bound. It
+        equals n * score(X, y) - posterior_.kl(prior_), n being the sum of weights.
     elbo_se_ : float
         Its standard error from the draws.
     elbo_history_ : list of float
@@ -132,7 +135,7 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
     converged_ : bool
         Whether the method came to rest.
     trusted_ : bool
-        Whether the verdict finds nothing against q.
+        Whether the method came to rest and the verdict finds nothing against the draws.
     message_ : str
         The verdict in words, with the next thing to try.
     history_ : dict of ndarray
@@ -290,8 +293,8 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         """Move the approximation by one step for each mini-batch of the rows given.
 
         The rows stand for `total_samples` rows, or for all rows seen so far. The first call fits them; later ones take
-        stochastic steps that get ever shorter. The verdict is from the rows of the last call alone, and says nothing of
-        convergence.
+        stochastic natural gradients, in ever shorter steps. `elbo_` and the other figures are then estimates from the
+        rows of the last call, and the message holds no verdict.
 
         Parameters
         ----------
@@ -308,7 +311,7 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         first = not hasattr(self, "posterior_")
         X, y, weights = self._rows(X, y, sample_weight, classes, reset=first, first=first)
         seen = weights.sum() + (0.0 if first else self._weight_seen)
-        weights *= (self.total_samples or seen) / weights.sum()
+        weights = weights * ((self.total_samples or seen) / weights.sum())
         if first:
             target = CountedTarget(self._make_target(self._model_for(X), X, y, weights))
             self._approximate(target, X, None)
@@ -319,18 +322,15 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
 
     def _stream(self, target):
         """Step along the mini-batches of a target, and judge where that has led."""
-        begun = vars(self).pop("_steps", None)
-        inference = Inference(self, target, self._later_noise(begun))
-        self._steps = inference.stream(self.approximation_, begun)
-        outcome = Outcome(self._steps.average, False, "rows may still come", self._steps.n_steps)
+        stream = copy.deepcopy(self._stream_so_far) if hasattr(self, "_stream_so_far") else Stream(self.approximation_)
+        # Numbers that are not those of the calls before.
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        inference = Inference(self, target, np.random.RandomState([seed, stream.n_steps]))
+        inference.follow(stream)
+        outcome = Outcome(stream.average, False, "more rows may come", stream.n_steps)
         verdict = judged(self, target, outcome, inference.rng)
         vars(self).update(fitted(self, target, outcome, verdict, inference.rng, some_rows=True))
-
-    def _later_noise(self, begun):
-        """A generator whose numbers are not those of the calls before."""
-        rng = check_random_state(self.random_state)
-        rng.random_sample(0 if begun is None else begun.n_steps)
-        return rng
+        self._stream_so_far = stream
 
     def _last(self, target):
         """The approximation of the last fit, where it is of the same numbers, and no flow of another kind."""
@@ -342,6 +342,7 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
     def _approximate(self, target, X, last):
         """Run the methods asked for, judge what they find, and keep it."""
         rng = check_random_state(self.random_state)
+        vars(self).pop("_stream_so_far", None)
 
         def state(trace):
             found = trace.evaluations[-1].approximation
@@ -362,8 +363,11 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
             ) from error
         observer.close()
 
+    def _takes_gradients(self):
+        return self.gradient not in BASELINES
+
     def _warn(self):
         if not self.converged_:
-            warnings.warn(f"{type(self).__name__}: {self.message_}", ConvergenceWarning, stacklevel=4)
+            warnings.warn(f"{type(self).__name__}: {self.message_}", ConvergenceWarning, stacklevel=5)
         elif not self.trusted_:
-            warnings.warn(f"{type(self).__name__}: {self.message_}", UserWarning, stacklevel=4)
+            warnings.warn(f"{type(self).__name__}: {self.message_}", UserWarning, stacklevel=5)

@@ -78,7 +78,7 @@ def _check_gradient(trial, gradient_name, random_state):
             return
         coordinates, comparison = coordinates[wrong], comparison.among(wrong)
     unchained = _unchained(trial.layout, gradients)[:, coordinates]
-    labels = [_free_labels(trial.layout)[coordinate] for coordinate in coordinates]
+    labels = [trial.layout.free_labels[coordinate] for coordinate in coordinates]
     trial.complain(gradient_name, _explain(comparison, labels, n_coordinates, unchained))
 
 
@@ -156,12 +156,3 @@ def _explain(comparison, labels, n_coordinates, unchained):
             "positive one): give that in the parameter itself, the library applies the chain rule"
         )
     return f"is off {where}. Both are in free numbers, after the library's chain rule"
-
-
-def _free_labels(layout):
-    """Names of the free numbers, after the parameters behind which they stand."""
-    return [
-        f"{parameter.name}[{','.join(map(str, index))}]" if index else parameter.name
-        for parameter in layout.parameters
-        for index in np.ndindex(parameter.free_shape)
-    ]

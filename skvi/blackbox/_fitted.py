@@ -6,7 +6,7 @@ from scipy.special import logsumexp
 from skvi.blackbox._base import ModelPrior
 from skvi.blackbox._posterior import ApproximatePosterior, ResampledPosterior
 from skvi.gradient.findings import TOLERANCE
-from skvi.gradient.verdict import RELIABLE, in_words, judge
+from skvi.gradient.verdict import RELIABLE, elbo_of, in_words, judge
 
 # As many times the draws of the posterior may be taken to settle a verdict.
 _MOST_TIMES = 8
@@ -17,7 +17,7 @@ _WORTH_MENDING = 0.5
 def judged(estimator, target, outcome, rng, rivals=()):
     """The verdict on an outcome, in the parameters' own space too."""
     layout = target.target.layout
-    labels = [f"{label}, as a free number," for label in _free_labels(layout)] + layout.labels
+    labels = [f"{label}, as a free number," for label in layout.free_labels] + layout.labels
 
     def quantities(z):
         return layout.flatten(layout.constrain(z))
@@ -35,10 +35,6 @@ def judged(estimator, target, outcome, rng, rivals=()):
     )
 
 
-def _free_labels(layout):
-    return [f"{parameter.name}[{i}]" for parameter in layout.parameters for i in range(parameter.n_free)]
-
-
 def resamples(estimator, verdict):
     """Whether the posterior's draws are chosen by importance."""
     if estimator.importance_resample != "auto":
@@ -51,11 +47,10 @@ def fitted(estimator, target, outcome, verdict, rng, some_rows=False):
     layout = target.target.layout
     chosen = not some_rows and resamples(estimator, verdict)
     posterior, elbo, elbo_se = (_resampled if chosen else _plain)(estimator, target, outcome, verdict, rng)
-    finding = verdict.complaint or RELIABLE
-    if chosen and verdict.mendable:
-        finding = f"draws are chosen by importance weights, and their {RELIABLE}"
-    if not outcome.converged:
-        finding += f". Not converged: {outcome.reason}"
+    if some_rows:
+        finding = f"by the rows of the last call alone; {outcome.reason}"
+    else:
+        finding = _in_words(verdict, outcome, chosen)
     weight = target.target.row_weight
     return {
         "model_": target.target.model,
@@ -81,6 +76,18 @@ def fitted(estimator, target, outcome, verdict, rng, some_rows=False):
     }
 
 
+def _in_words(verdict, outcome, chosen):
+    """What a user should know."""
+    complaint = None if chosen and verdict.mendable else verdict.complaint
+    if not outcome.converged:
+        return f"{complaint}. Not converged: {outcome.reason}" if complaint else f"not converged: {outcome.reason}"
+    if complaint:
+        return complaint
+    words = f"draws are chosen by importance weights, and their {RELIABLE}" if chosen else RELIABLE
+    share = verdict.n_nonfinite / len(verdict.log_ratios)
+    return f"{words} where the density is finite, which it is not at {share:.1%} of the draws" if share else words
+
+
 def _usable(verdict, n_draws=None):
     """Places of the draws, the first so many at most, where the density is finite."""
     usable = np.flatnonzero(np.isfinite(verdict.log_ratios[:n_draws]))
@@ -92,19 +99,20 @@ def _usable(verdict, n_draws=None):
 def _plain(estimator, target, outcome, verdict, rng):
     """The posterior of draws as they come, its bound, and the bound's standard error."""
     layout = target.target.layout
-    usable = _usable(verdict, estimator.n_posterior_draws)
-    z, log_ratios = verdict.z[usable], verdict.log_ratios[usable]
-    entropy = float(np.mean(layout.log_jacobian(z) - verdict.log_q[usable]))
-    posterior = ApproximatePosterior(outcome.approximation, layout, entropy, z)
-    return posterior, float(log_ratios.mean()), float(log_ratios.std() / np.sqrt(len(z)))
+    n_draws = estimator.n_posterior_draws
+    usable = _usable(verdict, n_draws)
+    z = verdict.z[usable]
+    # Draws at which the density is not finite leave the entropy of q confined to where it is.
+    entropy = float(np.mean(layout.log_jacobian(z) - verdict.log_q[usable])) + np.log(len(z) / n_draws)
+    return ApproximatePosterior(outcome.approximation, layout, entropy, z), *elbo_of(verdict.log_ratios[:n_draws])
 
 
 def _resampled(estimator, target, outcome, verdict, rng):
     """The posterior of draws chosen by importance, the importance weighted bound, and that one's standard error."""
     layout, usable = target.target.layout, _usable(verdict)
     log_ratios, weights = verdict.log_ratios[usable], np.exp(verdict.log_weights[usable])
-    elbo = float(logsumexp(log_ratios) - np.log(len(usable)))
-    elbo_se = float(np.exp(log_ratios - elbo).std() / np.sqrt(len(usable)))
+    elbo = float(logsumexp(log_ratios) - np.log(len(verdict.log_ratios)))
+    elbo_se = float(np.exp(verdict.log_ratios - elbo).std() / np.sqrt(len(verdict.log_ratios)))
     chosen = _systematic(weights, estimator.n_posterior_draws, rng)
     z = verdict.z[usable]
     density = (log_ratios + verdict.log_q[usable])[chosen]

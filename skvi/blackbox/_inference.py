@@ -7,16 +7,15 @@ from skvi.gradient.advi import advi
 from skvi.gradient.approximations import approximation_of
 from skvi.gradient.batch_match import batch_match
 from skvi.gradient.black_box_alpha import BlackBoxAlpha
-from skvi.gradient.climber import Climber
 from skvi.gradient.dadvi import dadvi
 from skvi.gradient.laps import Laps
 from skvi.gradient.natural import natural
+from skvi.gradient.noise import matched
 from skvi.gradient.normals import FullRank, MeanField, NormalApproximation
 from skvi.gradient.objectives import ELBO, ScoreFunction
 from skvi.gradient.outcome import Outcome
 from skvi.gradient.pathfinder import pathfinder
 from skvi.gradient.renyi import RenyiBound
-from skvi.gradient.streaming import Stream
 
 FLOWS = {"planar", "realnvp"}
 FAMILIES = {"auto", "meanfield", "fullrank", "lowrank"} | FLOWS
@@ -45,9 +44,11 @@ _NOISY_NATURAL = {"step_size": 0.3, "max_iter": 600}
 _FIXED_NOISE = 10.0
 # Draws of a step of objectives that take means of powers: two groups.
 _POWER_DRAWS = 20
+# Draws by which two approximations are compared.
+_LOOK_DRAWS = 200
 # Draws of a step along a stream.
 _STREAM_DRAWS = 20
-_BASELINES = {"score": "leave-one-out", "score-cv": "control-variates"}
+BASELINES = {"score": "leave-one-out", "score-cv": "control-variates"}
 
 
 class Inference:
@@ -73,7 +74,7 @@ class Inference:
     @property
     def by_scores(self):
         """Whether gradients are found without those of the model."""
-        return self.settings.gradient in _BASELINES
+        return self.settings.gradient in BASELINES
 
     @property
     def method(self):
@@ -113,6 +114,11 @@ class Inference:
                 "objective='bb-alpha' weighs rows one by one, and the model is a density without rows: give "
                 "objective='elbo' or 'renyi'"
             )
+        if settings.objective != "elbo" and settings.gradient != "auto":
+            raise ValueError(
+                f"gradient={settings.gradient!r} is of objective='elbo', and objective={settings.objective!r} has one "
+                "of its own: give gradient='auto'"
+            )
         if method == "auto":
             return
         if settings.family not in SUITED[method] | {"auto"}:
@@ -121,6 +127,8 @@ class Inference:
                 f"{', '.join(map(repr, sorted(SUITED[method])))}: give one of these, or method='auto'"
             )
         asked = self._asks_advi()
+        if method == "natural" and settings.step_size != "auto" and settings.step_size > 1.0:
+            raise ValueError(f"step_size={settings.step_size}: method='natural' goes a share of the way, at most 1")
         if method != "advi" and asked:
             raise ValueError(f"{asked} does not go with method={method!r}: give method='advi' or 'auto'")
 
@@ -206,11 +214,18 @@ class Inference:
     def _dadvi(self, start, last):
         found = dadvi(self.target, start, self.rng, accuracy=_FIXED_NOISE * self.settings.tol, **self._limits())
         if self.settings.family == "auto" and self.settings.linear_response and found.covariance is not None:
-            try:
-                found.approximation = FullRank.from_covariance(found.approximation.mean, found.covariance)
-            except LinAlgError:
-                found.reason += "; its linear-response covariance is not positive, and the independent one stands"
+            found.approximation = self._responding(found)
         return found
+
+    def _responding(self, found):
+        """The normal of linear response, where its bound is the higher one."""
+        try:
+            corrected = FullRank.from_covariance(found.approximation.mean, found.covariance)
+        except LinAlgError:
+            return found.approximation
+        noise = matched(self.rng, _LOOK_DRAWS, corrected.n_noise)
+        bounds = [ELBO("stl").value(self.target, one, noise) for one in (found.approximation, corrected)]
+        return corrected if bounds[1] > bounds[0] else found.approximation
 
     def _advi(self, start, last):
         settings = self.settings
@@ -231,18 +246,15 @@ class Inference:
             **limits,
         )
 
-    def stream(self, last, begun=None):
-        """The `Stream` of a lap over the rows, a new one from the last approximation or one that has begun."""
-        settings = self.settings
-        if begun is None:
-            objective = self._objective()
-            climber = Climber(settings.optimizer, settings.step_size, last)
-            begun = Stream(last, climber, objective, settings.n_draws or max(objective.n_draws, _STREAM_DRAWS))
+    def follow(self, stream):
+        """Advance a `Stream` by one lap over the rows."""
+        settings, objective = self.settings, self._objective()
+        n_draws = settings.n_draws or max(objective.n_draws, _STREAM_DRAWS)
         laps, n_rows = Laps(self.target.n_rows, self.rng), self.target.n_rows
         for _ in range(-(-n_rows // (settings.batch_size or n_rows))):
             rows = laps.take(settings.batch_size)
-            begun.advance(self.target if rows is None else self.target.minibatch(rows), self.rng)
-        return begun
+            target = self.target if rows is None else self.target.minibatch(rows)
+            stream.advance(target, objective, objective.noise(self.rng, n_draws, stream.approximation.n_noise))
 
     def _best_normal(self, start):
         """The normal that a flow starts at."""
@@ -261,5 +273,5 @@ class Inference:
         if settings.objective == "bb-alpha":
             return BlackBoxAlpha(settings.alpha)
         if self.by_scores:
-            return ScoreFunction(_BASELINES[settings.gradient])
+            return ScoreFunction(BASELINES[settings.gradient])
         return ELBO("closed" if settings.gradient == "closed" else "stl")

@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -91,8 +90,7 @@ class DrawPredictions:
         return self._fitted_target(X, y).log_likelihood(self._draws())
 
     def _log_mean_likelihood(self, X, y=None):
-        values = self.pointwise_log_likelihood(X, y)
-        return logsumexp(values, axis=0) - np.log(len(values))
+        return self._fitted_target(X, y).log_mean_likelihood(self._draws())
 
     @available_if(_scores_rows)
     def score_samples(self, X):
@@ -126,7 +124,15 @@ class DrawPredictions:
         return np.concatenate(target.over_rows(n_draws, lambda rows, y, weight: function(rows)), axis=1)
 
     def _predicted(self, X):
-        return self._over_rows(X, lambda rows: np.asarray(self.model_.predict(self._draws(), rows), np.float64))
+        """What each draw predicts of each row."""
+        return self._over_rows(X, self._predict_each)
+
+    def _predicted_mean(self, X):
+        """What draws predict of each row on average, a chunk of rows at a time."""
+        return self._over_rows(X, lambda rows: self._predict_each(rows).mean(axis=0, keepdims=True))[0]
+
+    def _predict_each(self, rows):
+        return np.asarray(self.model_.predict(self._draws(), rows), np.float64)
 
     @available_if(_of_kind("regressor", "classifier"))
     def predict(self, X, return_std=False):
@@ -150,7 +156,7 @@ class DrawPredictions:
             if return_std:
                 raise ValueError("return_std=True: classes have no standard deviation; see predict_proba")
             return self.classes_[self.predict_proba(X).argmax(axis=1)]
-        mean = self._predicted(X).mean(axis=0)
+        mean = self._predicted_mean(X)
         if not return_std:
             return mean
         _samples(self)
@@ -191,7 +197,7 @@ class DrawPredictions:
         ----------
         X : array-like of shape (n_samples, n_features)
         """
-        return self._predicted(X).mean(axis=0)
+        return self._predicted_mean(X)
 
     @available_if(_of_kind("classifier"))
     def predict_log_proba(self, X):

@@ -321,7 +321,7 @@ class SVGDSampler(ParticleFlows, DrawFeatures, DrawPredictions, ModelEstimator):
                 f"{trace.rest:.3g} at tol={self.tol:g}. Raise max_iter or tol, or give the model's parameters a start "
                 "and a scale.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         if self.spread_ < _COLLAPSED and self.n_particles > 1:
             warnings.warn(
@@ -329,5 +329,5 @@ class SVGDSampler(ParticleFlows, DrawFeatures, DrawPredictions, ModelEstimator):
                 f"what the posterior of {len(self._layout.labels)} parameters asks for, so that intervals are too "
                 "narrow. Raise n_particles, or trust the means alone.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )

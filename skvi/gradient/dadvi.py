@@ -91,7 +91,7 @@ def dadvi(
             search.note_round(n_draws, response)
             accurate = response.largest_error <= accuracy
             if accurate or search.ended or 2 * n_draws > max_draws:
-                return search.outcome(normal, response, _reason(search, response, accurate, n_draws))
+                return search.outcome(normal, response, _reason(search, response, accurate, n_draws), accurate)
             n_draws, coordinates = 2 * n_draws, _Coordinates.at(normal, response.covariance)
 
 
@@ -264,10 +264,10 @@ class _Search:
         self.history["n_draws"].append(n_draws)
         self.history["mean_se"].append(response.mean_se)
 
-    def outcome(self, normal, response, reason):
+    def outcome(self, normal, response, reason, accurate=False):
         if response is None:
             return Outcome(normal, False, reason, self.n_steps, self.history)
-        converged = bool(self.settled and response.newton_step <= _CLOSE)
+        converged = bool(self.settled and response.newton_step <= _CLOSE and accurate)
         return Outcome(normal, converged, reason, self.n_steps, self.history, response.covariance)
 
 
@@ -277,10 +277,10 @@ def _reason(search, response, accurate, n_draws):
     if not search.settled:
         return f"the bound still rose after {search.n_steps} steps; raise max_iter"
     if response.newton_step > _CLOSE:
-        return f"a Newton step would move a mean by {response.newton_step:.2g} deviations; lower tol"
+        return f"a Newton step would move a mean by {response.newton_step:.2g} deviations; raise max_iter"
     parts = [f"the bound over {n_draws} draws is at its optimum"]
     if not accurate:
-        parts.append(f"means depend on the draws, by {response.largest_error:.2g} deviations; raise max_draws")
+        parts.append(f"means depend on the draws, by {response.largest_error:.2g} deviations: raise n_draws or tol")
     if response.covariance is None:
         parts.append(response.lack)
     return ", ".join(parts)

@@ -78,13 +78,14 @@ class Findings:
 
 def find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities):
     """Findings from so many draws, or from the most where these do not decide."""
-    z, log_q, scores = _sample(approximation, rng, max(n_draws, n_gradients), n_gradients)
+    # Noise with exact moments makes the bound and its parts exact where p and q are normal.
+    z, log_q, scores = _sample(approximation, rng, (n_draws, n_gradients - n_draws), n_gradients)
     log_ratios = _log_ratios(target, z, log_q)
     slopes = _slopes(target, z[: len(scores)], scores)
     findings = Findings.of(approximation, z, log_q, log_ratios, slopes, quantities)
     if max_draws <= len(z) or not findings.undecided:
         return findings
-    more, more_q, _ = _sample(approximation, rng, max_draws - len(z), 0)
+    more, more_q, _ = _sample(approximation, rng, (max_draws - len(z),), 0)
     log_ratios = np.concatenate([log_ratios, _log_ratios(target, more, more_q)])
     z, log_q = np.concatenate([z, more]), np.concatenate([log_q, more_q])
     return Findings.of(approximation, z, log_q, log_ratios, slopes, quantities)
@@ -92,8 +93,7 @@ def find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities
 
 def _sample(approximation, rng, n_draws, n_scores):
     """Draws, their log densities, and the scores of the first of them."""
-    # Noise with exact moments makes the bound and its parts exact where p and q are normal.
-    noise = matched(rng, n_draws, approximation.n_noise)
+    noise = np.concatenate([matched(rng, n, approximation.n_noise) for n in n_draws if n > 0])
     drawn, scores, n_scored = [], [np.empty((0, approximation.width))], 0
     for block in draw_blocks(approximation, noise):
         drawn.append(block)
@@ -141,6 +141,7 @@ def _slopes(target, z, scores):
 
 
 def largest(values):
+    """The largest of some numbers, infinite where one is undefined."""
     return float(guard(values).max())
 
 

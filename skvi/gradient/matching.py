@@ -213,7 +213,8 @@ class _Drift:
     def _new_pace(self, shift):
         if self._last is None:
             return 1.0
-        agreement = shift @ self._last / np.sqrt((shift @ shift) * (self._last @ self._last))
+        lengths = np.sqrt((shift @ shift) * (self._last @ self._last))
+        agreement = shift @ self._last / lengths if lengths > 0.0 else 0.0
         return 0.5 if agreement < -0.25 else 1.5 if agreement > 0.5 else 1.0
 
 
@@ -232,7 +233,10 @@ class _Look:
         """Whether the bound is lower than another at the same noise by more than noise explains."""
         both = np.isfinite(self.values) & np.isfinite(other.values)
         change = self.values[both] - other.values[both]
-        return bool(both.any() and change.mean() < -_FELL * change.std() / np.sqrt(len(change)))
+        if not both.any():
+            return False
+        rounding = 1e-9 * (1.0 + np.abs(other.values[both]).max())
+        return bool(change.mean() < -_FELL * change.std() / np.sqrt(len(change)) - rounding)
 
 
 def match(target, matching, rng, *, max_iter, observer=None):

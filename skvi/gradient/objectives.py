@@ -100,9 +100,11 @@ class ELBO(Objective):
         kept = np.isfinite(densities) & np.isfinite(own)
         if not kept.any():
             return -np.inf
+        # The bound of the approximation confined to where the target is not zero.
+        share = float(np.log(kept.mean()))
         if self.parts_entropy(approximation):
-            return float(densities[kept].mean()) + approximation.entropy
-        return float(np.mean(densities[kept] - own[kept]))
+            return float(densities[kept].mean()) + approximation.entropy + share
+        return float(np.mean(densities[kept] - own[kept])) + share
 
     def energy_slope(self, target, approximation, noise):
         """Gradient of the mean log density of the target alone, without that of the entropy."""

@@ -94,9 +94,17 @@ class Parameter:
     @property
     def labels(self):
         """Name of each number of the parameter: the name itself, or with its place in brackets."""
-        if not self.shape:
+        return self._labels(self.shape)
+
+    @property
+    def free_labels(self):
+        """Name of each free number."""
+        return self._labels(self.free_shape)
+
+    def _labels(self, shape):
+        if not shape:
             return [self.name]
-        return [f"{self.name}[{','.join(map(str, index))}]" for index in np.ndindex(self.shape)]
+        return [f"{self.name}[{','.join(map(str, index))}]" for index in np.ndindex(shape)]
 
     def __repr__(self):
         return f"Parameter({self.name!r}, shape={self.shape}, constraint={self.constraint!r})"
@@ -125,6 +133,11 @@ class Layout:
     def labels(self):
         """Names of all numbers of the constrained parameters."""
         return [label for parameter in self.parameters for label in parameter.labels]
+
+    @property
+    def free_labels(self):
+        """Names of all free numbers, after the parameters behind which they stand."""
+        return [label for parameter in self.parameters for label in parameter.free_labels]
 
     def _free(self, z):
         """Pairs of a parameter and its free numbers u, of shape (T, *free_shape)."""

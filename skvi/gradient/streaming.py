@@ -2,11 +2,16 @@
 
 import numpy as np
 
+from skvi.gradient.charts import chart_of
 from skvi.gradient.climber import narrower
 
-# Steps after which they have got shorter by 2^-0.7, and that exponent (Robbins, Monro 1951: between 1/2 and 1).
-_DELAY = 200.0
-_DECAY = 0.7
+# Shares of the way to where a mini-batch points: (1 + step)^-0.8 (Robbins, Monro 1951: between -1/2 and -1).
+_DECAY = 0.8
+# What coordinates move at most: deviations, and shares of a scale.
+_LONGEST = 10.0
+_MOST_SHRINKAGE, _MOST_GROWTH = -0.5, 1.0
+# Steps of layers of a flow, which have no natural unit.
+_PLAIN_STEP = 0.01
 # The larger, the less early steps count in the average (Shamir, Zhang 2013).
 _LATENESS = 8.0
 
@@ -14,31 +19,36 @@ _LATENESS = 8.0
 class Stream:
     """An approximation that moves by one step for each mini-batch that comes, in ever shorter steps, and their average.
 
+    Steps are natural gradients: those of a normal target would with shares 1 / step be the running mean of the
+    mini-batches.
+
     Parameters
     ----------
     approximation : object
-    climber : Climber
-        Of approximations of its kind.
-    objective : Objective
-    n_draws : int
+        What the rows before have come to.
     """
 
-    def __init__(self, approximation, climber, objective, n_draws):
+    def __init__(self, approximation):
         self.approximation = self.average = approximation
-        self.climber = climber
-        self.objective = objective
-        self.n_draws = n_draws
         self.n_steps = 0
 
-    def advance(self, target, rng):
+    def advance(self, target, objective, noise):
         """Move along the gradient for one mini-batch; narrower where the density is finite at no draw."""
-        self.climber.factor = (1.0 + self.n_steps / _DELAY) ** -_DECAY
-        noise = self.objective.noise(rng, self.n_draws, self.approximation.n_noise)
-        with np.errstate(all="ignore"):
-            slope = self.objective.slope(target, self.approximation, noise)
-            moved = self.climber.moved(self.approximation, slope)
-        self.approximation = narrower(self.approximation) if moved is None else moved
         self.n_steps += 1
+        with np.errstate(all="ignore"):
+            moved = self._moved(objective.slope(target, self.approximation, noise))
+        self.approximation = narrower(self.approximation) if moved is None else moved
         share = (_LATENESS + 1.0) / (_LATENESS + self.n_steps)
         average, latest = self.average.parameters, self.approximation.parameters
         self.average = self.average.with_parameters(average + share * (latest - average))
+
+    def _moved(self, slope):
+        chart = chart_of(self.approximation)
+        increment = (1.0 + self.n_steps) ** -_DECAY * chart.pull(slope)
+        if not np.isfinite(increment).all():
+            return None
+        np.clip(increment, -_LONGEST, _LONGEST, out=increment)
+        # The Fisher information of the logarithm of a scale is two.
+        increment[chart.scales] = np.clip(0.5 * increment[chart.scales], _MOST_SHRINKAGE, _MOST_GROWTH)
+        parameters = self.approximation.parameters + chart.push(increment)
+        return self.approximation.with_parameters(parameters)

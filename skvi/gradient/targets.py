@@ -7,6 +7,7 @@ added in order, so that memory stays bounded and n_jobs changes no bit.
 from functools import cached_property, partial
 
 import numpy as np
+from scipy.special import logsumexp
 
 from skvi import _threads
 from skvi.gradient.differences import central_gradient
@@ -101,6 +102,16 @@ class Target:
             return np.mean(self.model.log_likelihood(theta, X, y), axis=0, dtype=np.float64)
 
         return np.concatenate(self.over_rows(len(next(iter(theta.values()))), evaluate))
+
+    def log_mean_likelihood(self, theta):
+        """Log of the mean over draws of the likelihood of each row, (N,)."""
+        n_draws = len(next(iter(theta.values())))
+
+        def evaluate(X, y, row_weight):
+            values = np.asarray(self.model.log_likelihood(theta, X, y), dtype=np.float64)
+            return logsumexp(values, axis=0) - np.log(n_draws)
+
+        return np.concatenate(self.over_rows(n_draws, evaluate))
 
     def log_joint(self, theta):
         """Log prior plus weighted log-likelihood at draws of the parameters, (T,)."""

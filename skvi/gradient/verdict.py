@@ -39,8 +39,8 @@ class Verdict:
     Parameters
     ----------
     elbo, elbo_se : float
-        Evidence lower bound and its standard error (nats), over the draws where the density is finite. Minus
-        infinity where it is finite at none. The error is that of independent draws, and so on the safe side.
+        Evidence lower bound and its standard error (nats), of q confined to where the density is finite. Minus
+        infinity where it is finite at no draw. The error is that of independent draws, and so on the safe side.
     khat : float
         Index of the tail of p / q; see `skvi.gradient.pareto.smooth`.
     n_nonfinite : int
@@ -141,8 +141,7 @@ def judge(
         n_gradients = max(_LEAST_GRADIENTS, needed if needed <= _MOST_GRADIENTS else 0)
     with _threads.single_threaded_blas():
         findings = find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities)
-        ratios = findings.log_ratios
-        elbo, elbo_se = _elbo(ratios[np.isfinite(ratios)])
+        elbo, elbo_se = elbo_of(findings.log_ratios)
         rival = _has_rival(target, approximation, findings.z.mean(axis=0), rivals, elbo)
     return Verdict(
         *(elbo, elbo_se, findings.khat, findings.n_nonfinite),
@@ -151,7 +150,7 @@ def judge(
         mendable=findings.reliable and findings.noise <= PRECISE and not rival,
         z=findings.z,
         log_q=findings.log_q,
-        log_ratios=ratios,
+        log_ratios=findings.log_ratios,
         log_weights=findings.log_weights,
     )
 
@@ -162,16 +161,23 @@ def in_words(elbo, elbo_se, khat, finding):
     return f"ELBO {elbo:.{decimals}f} +- {elbo_se:.{decimals}f} nats, k-hat {khat:.2f}: {finding}"
 
 
-def _elbo(log_ratios):
-    """Mean of log p - log q and its standard error."""
-    if len(log_ratios) < 2:
-        return (float(log_ratios[0]) if len(log_ratios) else -math.inf), math.inf
-    return float(log_ratios.mean()), float(log_ratios.std(ddof=1)) / math.sqrt(len(log_ratios))
+def elbo_of(log_ratios):
+    """The bound from log p - log q at draws, and its standard error.
+
+    Where p is zero at some draws, it is that of q confined to where p is not: such draws cost log of their share.
+    """
+    finite = log_ratios[np.isfinite(log_ratios)]
+    if len(finite) < 2:
+        return (float(finite[0]) if len(finite) else -math.inf), math.inf
+    share = len(finite) / len(log_ratios)
+    return float(finite.mean()) + math.log(share), float(finite.std(ddof=1)) / math.sqrt(len(finite))
 
 
 def _decimals(error):
     """Decimals that show the first digit of an error."""
-    return min(max(1, -math.floor(math.log10(error))), 6) if 0.0 < error < math.inf else 1
+    if error == math.inf:
+        return 1
+    return min(max(1, -math.floor(math.log10(error))), 6) if error > 0.0 else 6
 
 
 def _has_rival(target, approximation, center, rivals, elbo):
@@ -246,7 +252,9 @@ class _Words:
     def _remedies(self):
         tries, findings, unsettled = [], self.findings, self._unsettled()
         approximation = findings.approximation
-        if isinstance(approximation, MeanField):
+        if approximation.width == 1:
+            tries += ["family='planar'"] if isinstance(approximation, NormalApproximation) else []
+        elif isinstance(approximation, MeanField):
             tries.append("family='fullrank'" if approximation.width <= _MOST_FULL_RANK else "family='lowrank'")
         elif isinstance(approximation, NormalApproximation) and not (unsettled and findings.bends_little):
             tries.append("family='realnvp'")

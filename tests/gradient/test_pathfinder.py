@@ -96,7 +96,7 @@ def test_the_observer_sees_the_bound():
 
 def test_normals_on_the_way_are_compared_on_the_paths_that_are_ahead():
     """log x - x at x = exp(z), a gamma density of log x: the last normals of climbs are not the best for all starts."""
-    target = counted(lambda z: np.sum(z - np.exp(z), axis=1), lambda z: 1.0 - np.exp(z), 3)
+    target = of_density(lambda z: np.sum(z - np.exp(z), axis=1), lambda z: 1.0 - np.exp(z), 3)
     outcome = pathfinder(target, 2.0 * np.random.default_rng(0).normal(size=(10, 3)), np.random.RandomState(0))
     path_bounds = outcome.history["path_elbo"]
     assert len(outcome.normals) == len(path_bounds) == 10
