@@ -212,7 +212,7 @@ def test_score_gradients_need_none_of_the_model():
 
 @pytest.mark.parametrize(
     ("objective", "alpha", "least", "most"),
-    [("renyi", 0.5, 1.1, 2.0), ("renyi", 2.0, 0.6, 0.95), ("bb-alpha", 1e-4, 0.98, 1.02), ("bb-alpha", 0.5, 1.1, 2.0)],
+    [("renyi", 0.0, 1.1, 3.0), ("renyi", 2.0, 0.5, 0.97), ("bb-alpha", 1e-4, 0.95, 1.05), ("bb-alpha", 0.5, 1.1, 3.0)],
 )
 def test_objectives_trade_width(objective, alpha, least, most):
     """Independent weights of correlated columns are too narrow: small powers widen them, large ones narrow them."""
@@ -240,7 +240,7 @@ def test_partial_fit_goes_on_and_on():
     X, y = line(400, 2)
     mean, covariance = Line().posterior(X, y)
     vi = BlackBoxVI(Line(), total_samples=400, batch_size=50, n_posterior_draws=100, random_state=0)
-    for _ in range(5):
+    for _ in range(10):
         for rows in np.array_split(np.arange(400), 4):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
