@@ -106,11 +106,10 @@ axes[0].errorbar(place - 0.36, effects, errors, fmt="o", color="0.75", label="as
 axes[0].errorbar(place - 0.24, exact_mean, exact_sd, fmt="s", color="0.2", label="exact posterior")
 density = weight.reshape(326, 301).sum(axis=1) / (13.0 / 325)
 axes[1].plot(np.linspace(-7.0, 6.0, 326), density, color="0.2", linewidth=3, alpha=0.4, label="exact posterior")
-colors = ("#0072B2", "#009E73", "#D55E00", "#CC79A7")
 for i, (name, (mean, sd, values, trusted)) in enumerate(posteriors.items()):
-    axes[0].errorbar(place + 0.15 * i - 0.1, mean, sd, fmt="o", color=colors[i], markersize=4, label=name)
+    axes[0].errorbar(place + 0.15 * i - 0.1, mean, sd, fmt="o", color=f"C{i}", markersize=4, label=name)
     heights, edges = np.histogram(values, np.linspace(-5.0, 5.0, 31), density=True)
-    axes[1].plot(0.5 * (edges[1:] + edges[:-1]), heights, "-" if trusted else ":", color=colors[i])
+    axes[1].plot(0.5 * (edges[1:] + edges[:-1]), heights, "-" if trusted else ":", color=f"C{i}")
 axes[0].set(xticks=place, xticklabels=list("ABCDEFGH"), ylabel="effect (points)", title="Mean and sd of each effect")
 axes[1].set(xlabel="log of tau", yticks=[], ylim=(0, 1), title="How much schools differ (dotted: not trusted)")
 for axis in axes:
