@@ -107,8 +107,8 @@ def check_classes(classes):
     """Return the classes, at least two."""
     if len(classes) == 1:
         raise ValueError(
-            f"y holds one class alone, {classes.tolist()[0]!r}: give rows of two classes or more with positive weights, "
-            "or name all in the `classes` of partial_fit"
+            f"y holds one class alone, {classes.tolist()[0]!r}: give rows of two classes or more with positive "
+            "weights, or name all in the `classes` of partial_fit"
         )
     return classes
 

@@ -5,13 +5,10 @@ import numpy as np
 from skvi.gradient.charts import chart_of
 from skvi.gradient.climber import narrower
 
-# Shares of the way to where a mini-batch points: (1 + step)^-0.8 (Robbins, Monro 1951: between -1/2 and -1).
-_DECAY = 0.8
+# Shares of the way to where a mini-batch points: (4 + step)^-0.8 (Robbins, Monro 1951: between -1/2 and -1).
+_DELAY, _DECAY = 4.0, 0.8
 # What coordinates move at most: deviations, and shares of a scale.
-_LONGEST = 10.0
-_MOST_SHRINKAGE, _MOST_GROWTH = -0.5, 1.0
-# Steps of layers of a flow, which have no natural unit.
-_PLAIN_STEP = 0.01
+_LONGEST, _MOST_CHANGE = 2.0, 0.2
 # The larger, the less early steps count in the average (Shamir, Zhang 2013).
 _LATENESS = 8.0
 
@@ -44,11 +41,11 @@ class Stream:
 
     def _moved(self, slope):
         chart = chart_of(self.approximation)
-        increment = (1.0 + self.n_steps) ** -_DECAY * chart.pull(slope)
+        increment = (_DELAY + self.n_steps) ** -_DECAY * chart.pull(slope)
         if not np.isfinite(increment).all():
             return None
         np.clip(increment, -_LONGEST, _LONGEST, out=increment)
         # The Fisher information of the logarithm of a scale is two.
-        increment[chart.scales] = np.clip(0.5 * increment[chart.scales], _MOST_SHRINKAGE, _MOST_GROWTH)
+        increment[chart.scales] = np.clip(0.5 * increment[chart.scales], -_MOST_CHANGE, _MOST_CHANGE)
         parameters = self.approximation.parameters + chart.push(increment)
         return self.approximation.with_parameters(parameters)
