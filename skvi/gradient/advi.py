@@ -4,17 +4,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skvi.gradient.ascent import Ascent
 from skvi.gradient.climber import Climber, narrower
+from skvi.gradient.cooling import Cooling
 from skvi.gradient.loop import run
 from skvi.gradient.normals import MeanField
 from skvi.gradient.objectives import ELBO
 from skvi.gradient.outcome import Outcome
+from skvi.gradient.settling import Settling
 
 # Halvings of the scales until a draw is finite.
 _NARROWINGS = 60
 # Draws of a step where they find correlations too, and where they find more than moments.
-_MOST_DRAWS, _FLOW_DRAWS = 50, 30
+_MOST_DRAWS, _FLOW_DRAWS = 50, 32
+# Steps of approximations that know their moments, and of others.
+_MOST_STEPS, _FLOW_STEPS = 10_000, 3000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +32,22 @@ class Settings:
         "dowg" finds the length of its first walk by itself (Khaled, Mishchenko, Jin 2023).
     step_size : float or "auto", default="auto"
         First step length, in standard deviations. "auto" is 0.1 for normal approximations, whose steps double while
-        gradients keep their sign, 0.005 for others, and 0.01 for the first guess of a distance by "dowg".
+        gradients keep their sign, 0.02 for others, and 0.01 for the first guess of a distance by "dowg".
     n_draws : int, default=None
         Draws in a step. None is 10, for normal approximations that know correlations as many as parameters up to 50,
-        for flows 30, and what the objective asks for where that is more.
+        for flows 32, and what the objective asks for where that is more.
     batch_size : int, default=None
         Rows in a step, drawn without replacement; None is all.
     anchored : bool, default=True
         Whether gradients of mini-batches are corrected by their error at an anchor, where the objective is the
         `ELBO`. It takes a pass over all rows now and then, as long as the steps between two such at most.
-    max_iter : int, default=10_000
-        Steps.
+    max_iter : int, default=None
+        Steps. None is 10 000, for flows 3000.
     evaluate_every : int, default=50
         Steps between two looks.
     tol : float, default=0.03
         Accuracy of the answer: Monte-Carlo standard error of each mean in standard deviations of the approximation,
-        and of the logarithm of each standard deviation.
+        and of the logarithm of each standard deviation. For flows, the gain in nats that more steps are not worth.
     proximal : bool, default=True
         Whether scales make a proximal step of the entropy (Domke 2020; Kim et al. 2023) where the objective is
         `ELBO("closed")`, they hold the whole entropy and the optimizer is not "dowg".
@@ -58,7 +61,7 @@ class Settings:
     n_draws: int | None = None
     batch_size: int | None = None
     anchored: bool = True
-    max_iter: int = 10_000
+    max_iter: int | None = None
     evaluate_every: int = 50
     tol: float = 0.03
     proximal: bool = True
@@ -72,6 +75,12 @@ class Settings:
         if hasattr(start, "variances"):
             known = 1 if isinstance(start, MeanField) else min(start.width, _MOST_DRAWS)
         return self.objective.group * -(-max(self.objective.n_draws, known) // self.objective.group)
+
+    def steps_of(self, start):
+        """Steps that an approximation of this kind may take."""
+        if self.max_iter is not None:
+            return self.max_iter
+        return _MOST_STEPS if hasattr(start, "variances") else _FLOW_STEPS
 
     def climber(self, start):
         """The rule of steps."""
@@ -87,7 +96,8 @@ def advi(target, start, rng, *, observer=None, **settings):
     gradients of normal approximations are natural gradients up to a factor of two: one first step length serves all
     problems. It stays until split R-hat finds the iterates at rest and the Monte-Carlo standard error of their mean is
     below tol, and is then halved; the answer is the mean of the iterates, once the means at two lengths agree
-    (after Welandawe, Andersen, Vehtari, Huggins 2024). It is never worth less than the start on common noise.
+    (after Welandawe, Andersen, Vehtari, Huggins 2024). Steps of flows, whose numbers never come to rest, shorten to
+    nothing once they gain no more. The answer is never worth less than the start on common noise.
 
     Parameters
     ----------
@@ -104,8 +114,8 @@ def advi(target, start, rng, *, observer=None, **settings):
     -------
     Outcome
         Its history has the figures of each look: "n_steps", "elbo" and "objective" (nats) of the walk's mean, on some
-        rows only where there are mini-batches, but at the end on all; "step_size"; "rhat" and "mcse" of the best
-        window, None while the walk is short.
+        rows only where there are mini-batches, but at the end on all; "step_size"; and but for flows "rhat" and
+        "mcse" of the best window, None while the walk is short.
 
     Raises
     ------
@@ -132,31 +142,19 @@ def advi(target, start, rng, *, observer=None, **settings):
 
 def _ascend(target, start, rng, observer, settings):
     climber = settings.climber(start)
-    n_draws = settings.draws_of_step(start)
-    footing = _footing(target, start, rng.standard_normal((n_draws, start.n_noise)))
+    footing = _footing(target, start, rng.standard_normal((settings.draws_of_step(start), start.n_noise)))
     if footing is None:
         return Outcome(start, False, "the log density is not finite near the start: give parameters another start", 0)
-    ascent = Ascent(
-        target,
-        footing,
-        climber,
-        rng,
-        objective=settings.objective,
-        n_draws=n_draws,
-        batch_size=settings.batch_size,
-        anchored=settings.anchored,
-        antithetic=settings.antithetic,
-        tol=settings.tol,
-    )
+    kind = Settling if hasattr(start, "variances") else Cooling
+    ascent = kind(target, footing, climber, rng, settings)
     trace = run(
         ascent,
-        max_iter=settings.max_iter,
+        max_iter=settings.steps_of(start),
         evaluate_every=settings.evaluate_every,
         tol=settings.tol,
         observer=observer,
     )
-    reason = _reason(ascent, trace, settings.max_iter)
-    return Outcome(ascent.answer.approximation, trace.converged, reason, ascent.n_steps, ascent.history)
+    return Outcome(ascent.answer.approximation, trace.converged, _reason(ascent, trace), ascent.n_steps, ascent.history)
 
 
 def _footing(target, start, noise):
@@ -168,18 +166,10 @@ def _footing(target, start, noise):
     return None
 
 
-def _reason(ascent, trace, max_iter):
+def _reason(ascent, trace):
     """Why the ascent ended, and what to try next."""
-    if trace.converged:
-        return f"means at two step lengths agree, with a standard error of {ascent.window.error:.2g} sd"
-    if trace.stopped:
+    if trace.stopped and not trace.converged:
         return "it was stopped"
-    if ascent.n_retreats > 0.5 * ascent.n_steps:
+    if not trace.converged and ascent.n_retreats > 0.5 * ascent.n_steps:
         return "the gradient is not finite at most draws: check it, or give parameters another start"
-    if ascent.window is None or not ascent.window.at_rest:
-        drift = "" if ascent.window is None else f" (R-hat {ascent.window.rhat:.2f})"
-        return f"iterates still drift after max_iter={max_iter} steps{drift}: raise max_iter or start nearer"
-    return (
-        f"after max_iter={max_iter} steps the standard error is {ascent.window.error:.2g} sd: raise max_iter, n_draws "
-        "or tol"
-    )
+    return ascent.reason(trace)

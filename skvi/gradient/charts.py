@@ -7,10 +7,7 @@ follow the approximation from step to step.
 
 import numpy as np
 
-from skvi.gradient.normals import FullRank, LowRank, MeanField
-
-# What a change of one in local coordinates is for the numbers of layers, of which many act together.
-_LAYER_UNIT = 0.1
+from skvi.gradient.normals import FullRank, LowRank, MeanField, lower_triangle
 
 
 class Chart:
@@ -73,7 +70,7 @@ class FactorChart(Chart):
         super().__init__(approximation)
         self.scales = approximation.diagonal
         self._width = approximation.width
-        self._lower = np.tril_indices(self._width)
+        self._lower = lower_triangle(self._width)
 
     def _parts(self, vector):
         factor = np.zeros((self._width, self._width))
@@ -91,15 +88,15 @@ class FactorChart(Chart):
 
 
 class LayeredChart(Chart):
-    """A normal distribution in its own chart, and the numbers of layers before it, which see standard noise.
+    """A normal distribution in its own chart, and the numbers of layers before it as they are.
+
+    Layers see standard noise, whatever the units of a problem, but gradients in their numbers may be of any size.
 
     Parameters
     ----------
     approximation : object
         Its `normal` comes first in its parameters.
     """
-
-    natural = True
 
     def __init__(self, approximation):
         super().__init__(approximation)
@@ -108,7 +105,7 @@ class LayeredChart(Chart):
         self.scales = self._normal.scales
 
     def _apply(self, change, vector):
-        return np.concatenate([change(vector[: self._n_normal]), _LAYER_UNIT * vector[self._n_normal :]])
+        return np.concatenate([change(vector[: self._n_normal]), vector[self._n_normal :]])
 
     def pull(self, slope):
         return self._apply(self._normal.pull, slope)

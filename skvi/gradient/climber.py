@@ -7,7 +7,7 @@ from skvi.gradient.optimizers import Adam, DoWG, RMSProp
 from skvi.gradient.steps import Stride
 
 # First step lengths in local coordinates: of charts with a natural unit and of others, and a distance for DoWG.
-_NATURAL_STEP, _PLAIN_STEP, _FIRST_DISTANCE = 0.1, 0.005, 0.01
+_NATURAL_STEP, _PLAIN_STEP, _FIRST_DISTANCE = 0.1, 0.02, 0.01
 # What is added to the root of mean squares; natural gradients are of order one.
 _NATURAL_FLOOR, _PLAIN_FLOOR = 0.1, 1e-8
 _SQUARE_DECAY = 0.99
@@ -102,8 +102,9 @@ class Climber:
     def _increment(self, local, scales):
         gain = self.factor if self.stride is None else self.factor * self.stride.factor
         proposed = gain * self.optimizer.increment(local)
-        rates = np.broadcast_to(gain * self.optimizer.rates, local.shape)
-        self.rate = float(np.median(rates)) if self.natural else np.inf
+        if self.natural or self.proximal:
+            rates = np.broadcast_to(gain * self.optimizer.rates, local.shape)
+            self.rate = float(np.median(rates))
         increment, uphill = proposed.copy(), local.copy()
         if self.kind == "dowg" and self.natural:
             np.clip(increment, -_LONGEST, _LONGEST, out=increment)

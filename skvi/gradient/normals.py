@@ -6,12 +6,21 @@ Every approximation is immutable and maps noise to draws. `parameters` are its n
 
 import math
 from abc import ABC, abstractmethod
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 _LOG_2PI = math.log(2.0 * math.pi)
+
+
+@lru_cache(maxsize=16)
+def lower_triangle(width):
+    """Rows and columns of the lower triangle of a square matrix, row by row."""
+    rows, columns = np.tril_indices(width)
+    rows.setflags(write=False)
+    columns.setflags(write=False)
+    return rows, columns
 
 
 def standard_log_density(noise):
@@ -218,11 +227,11 @@ class FullRank(NormalApproximation):
 
     @property
     def parameters(self):
-        return np.concatenate([self.mean, self.factor[np.tril_indices(self.width)]])
+        return np.concatenate([self.mean, self.factor[lower_triangle(self.width)]])
 
     def with_parameters(self, parameters):
         factor = np.zeros((self.width, self.width))
-        factor[np.tril_indices(self.width)] = parameters[self.width :]
+        factor[lower_triangle(self.width)] = parameters[self.width :]
         return FullRank(parameters[: self.width], factor)
 
     @property
@@ -269,7 +278,7 @@ class _DrawnFullRank(_DrawnNormal):
         return self._normal.from_noise(-self._noise)
 
     def pull_back_each(self, slopes, weights):
-        rows, columns = np.tril_indices(self._normal.width)
+        rows, columns = lower_triangle(self._normal.width)
         factors = slopes[:, rows] * self._noise[:, columns]
         factors[:, rows == columns] -= weights[:, None] / np.diag(self._normal.factor)
         return np.concatenate([slopes, factors], axis=1)
@@ -277,7 +286,7 @@ class _DrawnFullRank(_DrawnNormal):
     def pull_back(self, slopes, weights):
         factor = slopes.T @ self._noise
         factor[np.diag_indices_from(factor)] -= weights.sum() / np.diag(self._normal.factor)
-        return np.concatenate([slopes.sum(axis=0), factor[np.tril_indices_from(factor)]])
+        return np.concatenate([slopes.sum(axis=0), factor[lower_triangle(len(factor))]])
 
 
 class LowRank(NormalApproximation):

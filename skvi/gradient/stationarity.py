@@ -114,19 +114,17 @@ class Walk:
 
         Parameters
         ----------
-        watched : ndarray of shape (2 P,) or None
-            None is left out; one in BATCH is needed.
+        watched : ndarray of shape (2 P,)
         parameters : ndarray
         rate : float
-            What a natural gradient counted in the step; infinite where gradients have units of their own.
+            What a natural gradient counted in the step.
         """
-        if watched is not None:
-            self._pending.append(watched)
+        self._pending.append(watched)
         self._sums[-1] = self._sums[-1] + parameters
         self._counts[-1] += 1
         self._rate += rate
         self._n_steps += 1
-        if self._n_steps % BATCH == 0 and self._pending:
+        if self._n_steps % BATCH == 0:
             self._watched.append(np.mean(self._pending, axis=0))
             self._pending = []
 
@@ -157,9 +155,6 @@ class Walk:
         return Window(series, sum(self._sums[r:]) / sum(self._counts[r:]), self.accuracy * pulled)
 
 
-def watch(approximation, noise):
-    """Means, and logarithms of standard deviations, of an approximation; those of draws where it knows none."""
-    if hasattr(approximation, "variances"):
-        return np.concatenate([approximation.mean, 0.5 * np.log(approximation.variances)])
-    z = approximation.draw(noise).z
-    return np.concatenate([z.mean(axis=0), np.log(z.std(axis=0) + np.finfo(float).tiny)])
+def watch(approximation):
+    """Means, and logarithms of standard deviations, of an approximation."""
+    return np.concatenate([approximation.mean, 0.5 * np.log(approximation.variances)])

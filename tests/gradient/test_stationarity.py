@@ -62,12 +62,6 @@ def test_small_motions_count_where_steps_are_tiny():
     assert not walk_of(creeping, rate=1e-6).window().at_rest
 
 
-def test_approximations_are_watched_by_their_moments_or_their_draws():
-    class Unknown:
-        def draw(self, noise):
-            return MeanField([1.0, 2.0], [0.5, 3.0]).draw(noise)
-
-    noise = np.random.default_rng(0).normal(size=(4000, 2))
-    known = watch(MeanField([1.0, 2.0], [0.5, 3.0]), noise)
+def test_approximations_are_watched_by_their_moments():
+    known = watch(MeanField([1.0, 2.0], [0.5, 3.0]))
     np.testing.assert_allclose(known, [1.0, 2.0, np.log(0.5), np.log(3.0)])
-    np.testing.assert_allclose(watch(Unknown(), noise), known, atol=0.2)
