@@ -93,7 +93,8 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         Largest number of steps of the method; None is the method's own choice.
     tol : float, default=0.02
         Converged when the means are known to so many posterior standard deviations; "dadvi", whose draws are fixed and
-        few, to ten times as many. "pathfinder" ends where its paths do.
+        few, to ten times as many; flows when the last quarter of their steps has gained no more than so many nats.
+        "pathfinder" ends where its paths do.
     warm_start : bool, default=False
         Whether `fit` starts from the approximation of the last one, where it is of the same numbers and kind.
     random_state : int, RandomState instance or None, default=None

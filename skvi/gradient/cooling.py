@@ -10,9 +10,12 @@ from skvi.gradient.ascent import Ascent
 
 # Share of the steps that have the full length at most.
 _FULL = 1.0 / 3.0
-# Looks before steps may shorten; the gain over a third of them, in nats for each unit of the accuracy, that is none.
-_FEWEST = 6
+# Looks that tell of a gain at least.
+_FEWEST = 9
+# The gain over a third of the looks, in nats for each unit of the accuracy, that is none.
 _IDLE = 0.5
+# Full length of steps that begin anew, as a share of that before.
+_AGAIN = 0.5
 # The last share of the steps, whose gain tells whether more are worth their while.
 _LAST = 0.25
 
@@ -21,7 +24,7 @@ class Cooling(Ascent):
     """Steps keep their length until a third of them is made or they gain no more, and then shorten to nothing.
 
     They do so by the same amount each, over twice as many steps as had the full length. Where the last quarter of all
-    these has still gained, and steps are left, they have their full length again.
+    these has still gained, and steps are left, they begin anew with half the length.
 
     Parameters
     ----------
@@ -68,7 +71,7 @@ class Cooling(Ascent):
     def gain(self):
         """Nats by which the objective has risen in the last quarter of the steps; infinite where these are few."""
         n = len(self._values)
-        return self._values[-1] - self._values[-1 - round(_LAST * n)] if n > _FEWEST // 2 else np.inf
+        return self._values[-1] - self._values[-1 - round(_LAST * n)] if n >= _FEWEST else np.inf
 
     def motion(self):
         """The gain of the last steps, once they have shortened to nothing."""
@@ -91,6 +94,7 @@ class Cooling(Ascent):
             self.approximation = self.best.approximation
             self._begin()
         elif self.settled:
+            self._longest *= _AGAIN
             self._begin()
         elif self._turned is None and (self._is_idle() or self._is_late()):
             self._turn()
