@@ -69,6 +69,10 @@ class DiagonalNormal(IndependentNormal):
         """Sum over the coefficients of a precision times the variance."""
         return float(np.sum(precision * self.var))
 
+    def trace_in(self, matrix):
+        """Trace of a symmetric matrix times the covariance."""
+        return float(np.diagonal(matrix) @ self.var)
+
 
 class LowRankNormal(Normal):
     """Normal coefficients of precision diag(d) + U U'.
@@ -141,6 +145,10 @@ class LowRankNormal(Normal):
         """Variances along centred rows, shape (N,)."""
         along = rows.times(self.removed)
         return np.maximum(rows.squares_times(1.0 / self.diagonal) - np.einsum("nr,nr->n", along, along), 0.0)
+
+    def trace_in(self, matrix):
+        """Trace of a symmetric matrix times the covariance."""
+        return float(np.diagonal(matrix) @ (1.0 / self.diagonal) - np.vdot(self.removed, matrix @ self.removed))
 
     def natural(self, origin=None):
         return self.times(self.mean), self.precision

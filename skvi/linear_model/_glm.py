@@ -89,8 +89,7 @@ class GeneralizedLinearVI(LinearReports, ConjugateEstimator):
 
     def _form(self, rows, whole):
         """The form of the covariance, for rows that are all there is or for some at a time."""
-        n_rows, n_features = rows.x.shape
-        return form_named(self.covariance, self.rank, n_rows if whole else None, n_features, self._n_threads())
+        return form_named(self.covariance, self.rank, rows.x, whole, self._n_threads())
 
     def _check_form(self, form):
         if not isinstance(self.posterior_.weights, form.family):

@@ -18,17 +18,22 @@ from skvi.families import DiagonalNormal, InterceptGivenWeights, LowRankNormal, 
 from skvi.models.centered import DenseCentered, centered
 from skvi.models.low_rank import conjugate_gradients, nearest
 from skvi.models.matrix_form import Matrix
+from skvi.models.parts import Part
 from skvi.models.row_sites import (
     CenteredObservations,
     JointPrecision,
-    Part,
     RowPredictor,
     RowSites,
+    SummedPredictor,
     linearised_rows,
 )
+from skvi.models.sites import linearised
 
 # Columns for each row from which on the side of the rows is the faster one.
 _FEW = 2
+# What a factor of a matrix, and the products of a sweep with an entry of the rows, cost beside an entry of its sum.
+_FACTOR_COST = 10.0
+_PRODUCTS_COST = 500.0
 
 
 class RowForm:
@@ -37,6 +42,8 @@ class RowForm:
     Parameters
     ----------
     n_jobs : int
+    summed : bool, default=False
+        Whether rows are summed up in their Gram matrix with every sweep, which then stands for them.
     """
 
     #: whether a precision is replaced by the nearest of the form
@@ -46,11 +53,14 @@ class RowForm:
     #: sets of coefficients that follow from the others
     dependent = 0
 
-    def __init__(self, n_jobs=1):
+    def __init__(self, n_jobs=1, summed=False):
         self.n_jobs = n_jobs
+        self.summed = summed
 
     def blocks(self, data, center, n_sets=1):
-        """All rows as one block, which works in parallel itself."""
+        """Blocks for each task where rows are summed up, else all rows as one, which works in parallel itself."""
+        if self.summed:
+            return Matrix().blocks(data, center)
         return [CenteredObservations(data.x, data.y, data.weights, data.offset, self._table(data.x, center))]
 
     def _table(self, x, center):
@@ -58,10 +68,12 @@ class RowForm:
 
     def predictor(self, center, posterior):
         """What rows need to know of a posterior."""
-        return RowPredictor(center, posterior)
+        return (SummedPredictor if self.summed else RowPredictor)(center, posterior)
 
     def linearised(self, block, predictor, likelihood):
         """Sites of a block, and its expected log-likelihood."""
+        if self.summed:
+            return linearised(block, predictor, likelihood, RowSites)
         return linearised_rows(block, predictor, likelihood)
 
     def expected(self, sites, center, posterior):
@@ -100,6 +112,8 @@ class RowForm:
 
     def _solved(self, precision, weights, pull, first):
         """The precision's inverse times the pull."""
+        if precision.summed:
+            return precision.solved(pull)
         return conjugate_gradients(precision.schur_times, pull, weights.solve, first)
 
     def blended(self, posterior, target, rate):
@@ -154,12 +168,13 @@ class LowRank(RowForm):
     ----------
     rank : int
     n_jobs : int
+    summed : bool, default=False
     """
 
     family = LowRankNormal
 
-    def __init__(self, rank, n_jobs=1):
-        super().__init__(n_jobs)
+    def __init__(self, rank, n_jobs=1, summed=False):
+        super().__init__(n_jobs, summed)
         self.rank = rank
 
     def _shaped(self, precision, start):
@@ -224,23 +239,32 @@ def _conditional(precision, weights, mean):
     return {"weights": weights, "intercept": InterceptGivenWeights(mean, precision.corner, precision.slope, weights)}
 
 
-def form_named(covariance, rank, n_rows, n_features, n_jobs):
+def form_named(covariance, rank, x, whole, n_jobs):
     """The form of a covariance "full", "diag" or "low_rank"; a full one on the side of the rows where they are few.
 
     Parameters
     ----------
     covariance : str
     rank : int
-    n_rows : int or None
-        None where rows come in parts, whose sites are to be added up.
-    n_features, n_jobs : int
+    x : ndarray or CSR of shape (N, D)
+    whole : bool
+        False where rows come in parts, whose sites are to be added up.
+    n_jobs : int
     """
+    n_rows, n_features = x.shape
     if covariance == "diag":
-        return Diagonal(n_jobs)
+        return Diagonal(n_jobs, _narrow(x))
     if covariance == "low_rank":
-        return LowRank(min(rank, n_features), n_jobs)
-    few = n_rows is not None and _FEW * n_rows <= n_features
+        return LowRank(min(rank, n_features), n_jobs, _narrow(x))
+    few = whole and _FEW * n_rows <= n_features
     return Rows(n_jobs) if few else Matrix()
+
+
+def _narrow(x):
+    """Whether a Gram matrix, and its factor, cost less than the products with all rows that would do without."""
+    n_rows, n_features = x.shape
+    n_entries = x.nnz if sparse.issparse(x) else x.size
+    return n_features**2 * (n_rows + _FACTOR_COST * n_features) <= _PRODUCTS_COST * n_entries
 
 
 def form_of(posterior, n_jobs):

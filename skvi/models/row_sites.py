@@ -9,9 +9,11 @@ import numpy as np
 
 from skvi import _threads
 from skvi.engine.blocks import cut
+from skvi.families import FactoredNormal
 from skvi.families.base import lazy
-from skvi.models.centered import DenseCentered, centered
-from skvi.models.sites import Observations, Sites, expected
+from skvi.models.centered import centered
+from skvi.models.parts import GramPart, Part
+from skvi.models.sites import Observations, Sites, SiteSums, expected
 
 # Operations of the expected log-likelihood of a row.
 _EXPECTATION_COST = 300.0
@@ -22,50 +24,6 @@ class CenteredObservations(Observations):
     """Rows with their targets, centred once for all sweeps."""
 
     table: object = None
-
-
-@dataclass(frozen=True)
-class Part:
-    """A sum of curvature_n a_n a_n' over rows a = (z, l), l being 1 for rows of data.
-
-    Parameters
-    ----------
-    rows : Centered of shape (N, D)
-    curvature : ndarray of shape (N,)
-    loadings : ndarray of shape (N,), default=None
-        l; None is 1.
-    """
-
-    rows: object
-    curvature: np.ndarray
-    loadings: np.ndarray = None
-
-    def __rmul__(self, factor):
-        return Part(self.rows, factor * self.curvature, self.loadings)
-
-    def __add__(self, other):
-        return Part(self.rows, self.curvature + other.curvature, self.loadings)
-
-    def sloped(self, slope):
-        """Rows z + l slope, as they are along the coefficients when b follows them."""
-        if self.loadings is None:
-            return self.rows.moved(-slope)
-        x = self.rows.x + np.multiply.outer(self.loadings, slope)
-        return DenseCentered(x, self.rows.shift, self.rows.n_jobs)
-
-    def along(self, step, last):
-        """a'(step, last) of each row."""
-        return self.rows.times(step) + (last if self.loadings is None else self.loadings * last)
-
-    def loaded(self, values=1.0):
-        """Curvature times loading times values."""
-        weights = self.curvature * values
-        return weights if self.loadings is None else self.loadings * weights
-
-    @property
-    def corner(self):
-        """Sum of curvature l^2."""
-        return float(self.curvature.sum() if self.loadings is None else self.loadings**2 @ self.curvature)
 
 
 class JointPrecision:
@@ -95,7 +53,7 @@ class JointPrecision:
     def __add__(self, other):
         parts = list(self.parts)
         for part in other.parts:
-            same = [i for i, mine in enumerate(parts) if mine.rows is part.rows]
+            same = [i for i, mine in enumerate(parts) if mine.joins(part)]
             if same:
                 parts[same[0]] = parts[same[0]] + part
             else:
@@ -111,7 +69,7 @@ class JointPrecision:
 
     def without_rows(self):
         """Its diagonal, as a precision."""
-        own = self.own[: self.n_features] + sum(p.rows.transposed_squares(p.curvature) for p in self.parts)
+        own = self.own[: self.n_features] + sum(part.squares for part in self.parts)
         return JointPrecision.diagonal(np.append(own, self.corner) if self.intercept else own, self.n_features)
 
     def times(self, vector):
@@ -119,10 +77,10 @@ class JointPrecision:
         step, last = self.split(vector)
         out = self.own * vector
         for part in self.parts:
-            along = part.along(step, last)
-            out[: self.n_features] += part.rows.transposed_times(part.curvature * along)
+            along, end = part.times(step, last)
+            out[: self.n_features] += along
             if self.intercept:
-                out[-1] += part.loaded(along).sum()
+                out[-1] += end
         return out
 
     @lazy
@@ -135,12 +93,12 @@ class JointPrecision:
         """Slope of b in w: less the precision across, over the corner; zero without an intercept."""
         if not self.intercept:
             return np.zeros(self.n_features)
-        across = sum(part.rows.transposed_times(part.loaded()) for part in self.parts)
+        across = sum(part.across for part in self.parts)
         return -across / self.corner if self.corner > 0.0 else np.zeros(self.n_features)
 
     @lazy
     def _sloped(self):
-        return [(part.sloped(self.slope), part.curvature) for part in self.parts]
+        return [part.sloped(self.slope) for part in self.parts]
 
     def schur_times(self, columns):
         """Precision of w times columns of shape (D,) or (D, M)."""
@@ -150,28 +108,38 @@ class JointPrecision:
     def rows_times(self, columns):
         """The same without the part of w's own."""
         total = self.own[-1] * np.multiply.outer(self.slope, self.slope @ columns) if self.intercept else 0.0
-        for rows, curvature in self._sloped:
-            along = rows.times(columns)
-            along *= curvature if columns.ndim == 1 else curvature[:, None]
-            total += rows.transposed_times(along)
+        for part in self._sloped:
+            total += part.along_columns(columns)
         return total
 
     @lazy
     def schur_diagonal(self):
         """Diagonal of the precision of w."""
-        data = sum(rows.transposed_squares(curvature) for rows, curvature in self._sloped)
+        data = sum(part.squares for part in self._sloped)
         last = self.own[-1] * self.slope**2 if self.intercept else 0.0
         return self.own[: self.n_features] + data + last
+
+    @property
+    def summed(self):
+        """Whether rows come by their Gram matrix, so that matrices are at hand."""
+        return any(part.filled for part in self.parts)
+
+    def solved(self, pull):
+        """Covariance of w times a vector, by the matrix."""
+        matrix = sum(part.matrix for part in self._sloped)
+        if self.intercept:
+            matrix = matrix + self.own[-1] * np.multiply.outer(self.slope, self.slope)
+        matrix[np.diag_indices_from(matrix)] += self.own[: self.n_features]
+        return FactoredNormal(np.zeros_like(pull), matrix).solve(pull)
 
     def filled(self):
         """The precision as a matrix, shape (P, P)."""
         n_features, matrix = self.n_features, np.diag(self.own)
         for part in self.parts:
-            matrix[:n_features, :n_features] += part.rows.design(np.sqrt(part.curvature)).gram
+            matrix[:n_features, :n_features] += part.matrix
             if self.intercept:
-                across = part.rows.transposed_times(part.loaded())
-                matrix[:n_features, -1] += across
-                matrix[-1, :n_features] += across
+                matrix[:n_features, -1] += part.across
+                matrix[-1, :n_features] += part.across
                 matrix[-1, -1] += part.corner
         return matrix
 
@@ -190,36 +158,57 @@ class RowPredictor:
     def __init__(self, center, posterior):
         self.center = center
         self.weights = posterior.weights
-        self.intercept = posterior.get("intercept")
-        last = [] if self.intercept is None else [self.intercept.mean]
+        self.conditional = posterior.get("intercept")
+        last = [] if self.conditional is None else [self.conditional.mean]
         self.mean = np.append(self.weights.mean, last)
 
     @property
     def own_variances(self):
         """Marginal variances of (w, b)."""
-        last = [] if self.intercept is None else [self.intercept.var]
+        last = [] if self.conditional is None else [self.conditional.var]
         return np.append(self.weights.var, last)
 
     def moments(self, observations):
         """Means and variances of the linear predictors of rows, two arrays of shape (1, N)."""
         rows = getattr(observations, "table", None)
         part = Part(centered(observations.x, self.center) if rows is None else rows, None)
-        mean = part.along(self.weights.mean, 0.0 if self.intercept is None else self.intercept.mean)
+        mean = part.along(self.weights.mean, 0.0 if self.conditional is None else self.conditional.mean)
         if observations.offset is not None:
             mean = mean + observations.offset
         return mean[None], self.variances(part)[None]
 
     def variances(self, part):
         """Variances of a'(w, b) for the rows of a part, shape (N,)."""
-        if self.intercept is None:
+        if self.conditional is None:
             return self.weights.variances(part.rows)
-        own = self.weights.variances(part.sloped(self.intercept.slope))
+        own = self.weights.variances(part.moved(self.conditional.slope))
         loadings = 1.0 if part.loadings is None else part.loadings
-        return own + loadings**2 / self.intercept.precision
+        return own + loadings**2 / self.conditional.precision
 
     def over(self, observations):
         """Yield (rows, means, variances)."""
         yield observations, *self.moments(observations)
+
+
+class SummedPredictor(RowPredictor):
+    """The same for rows that are summed up: some are filled in at a time."""
+
+    n_sets = 1
+
+    @property
+    def n_features(self):
+        """D."""
+        return len(self.center)
+
+    @property
+    def intercept(self):
+        """Whether there is one."""
+        return self.conditional is not None
+
+    def over(self, observations):
+        """Yield (rows, means, variances) of some rows at a time."""
+        for rows in observations.dense():
+            yield rows, *self.moments(rows)
 
 
 @dataclass(frozen=True)
@@ -239,6 +228,15 @@ class RowSites:
     precision: JointPrecision
     constant: float
 
+    sums = SiteSums
+
+    @classmethod
+    def of(cls, sums, center, constant):
+        """Sites from the sums over their rows."""
+        part, gradient = GramPart(sums.gram()[0], sums.n_features), sums.gradient()
+        precision = JointPrecision(np.zeros(gradient.shape[1]), (part,), sums.n_features)
+        return cls(center[None], gradient, precision, constant)
+
     def about(self, center):
         """The same sites about another centre."""
         if center is self.center or (center == self.center).all():
@@ -256,8 +254,7 @@ class RowSites:
         if precision.own.any():
             value -= 0.5 * float(precision.own @ (step**2 + predictor.own_variances))
         for part in precision.parts:
-            along = part.along(*precision.split(step))
-            value -= 0.5 * float(part.curvature @ (along**2 + predictor.variances(part)))
+            value -= 0.5 * part.expected(predictor, *precision.split(step))
         return value
 
     def __add__(self, other):
