@@ -32,8 +32,10 @@ SUITED = {
 }
 METHODS = {"auto"} | set(SUITED)
 
-# Free numbers up to which "auto" means a full covariance.
+# Free numbers up to which family="auto" of a given method means a full covariance.
 _MOST_FULL_RANK = 300
+# And up to which "auto" means batch and match: in the benchmark `sizes` linear response is quicker from there on.
+_MOST_MATCHED = 200
 # Paths of pathfinder, and rows times free numbers up to which these are many: modes are missed by chance.
 _MANY_PATHS, _FEW_PATHS, _CHEAP = 16, 4, 10**6
 # Mini-batches from whose rows a stochastic method's start is found.
@@ -84,7 +86,10 @@ class Inference:
             return settings.method
         if self._asks_advi() or settings.family in FLOWS | {"lowrank"}:
             return "advi"
-        return "bam" if self.family == "fullrank" else "dadvi"
+        matched = self.target.n_parameters <= _MOST_MATCHED
+        if settings.family == "meanfield" or (settings.family == "auto" and not matched):
+            return "dadvi"
+        return "bam" if matched else "natural"
 
     @property
     def family(self):
@@ -92,7 +97,7 @@ class Inference:
         settings = self.settings
         if settings.family != "auto":
             return settings.family
-        if settings.method == "dadvi" or self.target.n_parameters > _MOST_FULL_RANK:
+        if self.method == "dadvi" or self.target.n_parameters > _MOST_FULL_RANK:
             return "meanfield"
         return "fullrank"
 

@@ -46,7 +46,7 @@ def dadvi(
     accuracy=0.2,
     tol=1e-6,
     max_iter=1000,
-    max_linear_response=500,
+    max_linear_response=1000,
     observer=None,
 ):
     """The independent normal that is best over fixed draws, and the linear-response covariance.
@@ -68,7 +68,7 @@ def dadvi(
         Nats that another step would gain, at which the search ends.
     max_iter : int, default=1000
         Steps in all.
-    max_linear_response : int, default=500
+    max_linear_response : int, default=1000
         Free numbers up to which the covariance is computed. It takes as many gradients as there are draws for each.
     observer : object, default=None
 

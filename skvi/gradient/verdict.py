@@ -14,6 +14,7 @@ from skvi import _threads
 from skvi.gradient.findings import PRECISE, TOLERANCE, Findings, find, guard
 from skvi.gradient.measures import GRADIENTS_EACH, Errors, Slopes
 from skvi.gradient.normals import MeanField, NormalApproximation
+from skvi.gradient.rivals import has_rival
 
 #: what there is to say where nothing is wrong
 RELIABLE = "means and deviations can be relied on"
@@ -24,12 +25,6 @@ _LEAST_GRADIENTS = 200
 _MOST_GRADIENTS = 2000
 # A direct search over more free numbers than these asks too much of a full covariance.
 _MOST_FULL_RANK = 500
-# Another mode counts where its mass is a twentieth of this one's at least.
-_LOG_RIVAL = math.log(0.05)
-# A place is left out where q has less than this share of the density that it should have.
-_LOG_LEFT_OUT = math.log(20.0)
-# Deviations of a rival by which it is not the same mode, beyond those that draws have anyhow.
-_APART = 3.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +137,9 @@ def judge(
     with _threads.single_threaded_blas():
         findings = find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities)
         elbo, elbo_se = elbo_of(findings.log_ratios)
-        rival = _has_rival(target, approximation, findings.z.mean(axis=0), rivals, elbo)
+        ratios = findings.log_ratios
+        home = findings.z[np.argmax(np.where(np.isfinite(ratios), ratios + findings.log_q, -np.inf))]
+        rival = has_rival(target, approximation, rivals, elbo, home)
     return Verdict(
         *(elbo, elbo_se, findings.khat, findings.n_nonfinite),
         *(findings.weighted_error, findings.weighted, findings.slopes),
@@ -178,19 +175,6 @@ def _decimals(error):
     if error == math.inf:
         return 1
     return min(max(1, -math.floor(math.log10(error))), 6) if error > 0.0 else 6
-
-
-def _has_rival(target, approximation, center, rivals, elbo):
-    """Whether a rival holds much mass where q has next to none, and lies apart from q's center."""
-    rivals = [normal for normal, bound in rivals if bound > elbo + _LOG_RIVAL] if np.isfinite(elbo) else []
-    far = math.sqrt(len(center)) + _APART
-    rivals = [normal for normal in rivals if np.linalg.norm(normal.whiten(center[None])) > far]
-    if not rivals:
-        return False
-    places = np.array([normal.mean for normal in rivals])
-    with np.errstate(all="ignore"):
-        left_out = target.log_density(places) - approximation.log_density(places) > elbo + _LOG_LEFT_OUT
-    return bool(left_out.any())
 
 
 @dataclass(frozen=True)

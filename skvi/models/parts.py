@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skvi.families.base import lazy
 from skvi.models.centered import DenseCentered
 
 

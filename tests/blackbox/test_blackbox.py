@@ -1,6 +1,7 @@
 """BlackBoxVI: exact where the answer is known, and honest where it cannot be."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from sklearn.preprocessing import scale
 
 from skvi import BayesianLinearRegressionVI, BayesianLogisticRegressionVI
 from skvi.blackbox import BlackBoxVI, GaussianLocationScale, LogisticModel, Parameter, from_density
+from skvi.blackbox._inference import Inference
+from skvi.gradient.counting import CountedTarget
 from tests.blackbox.cases import Line, Normal, TwoModes, line
 
 COVARIANCE = np.array([[2.0, 0.9, 0.0], [0.9, 1.0, -0.3], [0.0, -0.3, 0.5]])
@@ -351,3 +354,20 @@ def test_history_is_kept():
     assert vi.n_grad_evals_ > 0
     assert vi.n_nonfinite_ == 0
     assert "k-hat" in vi.message_
+
+
+@pytest.mark.parametrize(
+    ("family", "n_parameters", "method", "searched"),
+    [
+        ("auto", 200, "bam", "fullrank"),
+        ("auto", 201, "dadvi", "meanfield"),
+        ("fullrank", 200, "bam", "fullrank"),
+        ("fullrank", 201, "natural", "fullrank"),
+        ("meanfield", 2, "dadvi", "meanfield"),
+        ("lowrank", 2, "advi", "lowrank"),
+    ],
+)
+def test_auto_chooses_by_size_and_family(family, n_parameters, method, searched):
+    target = CountedTarget(SimpleNamespace(n_parameters=n_parameters, has_rows=False))
+    inference = Inference(BlackBoxVI(family=family), target, np.random.RandomState(0))
+    assert (inference.method, inference.family) == (method, searched)

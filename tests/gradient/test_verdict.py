@@ -149,6 +149,16 @@ def test_a_mode_beyond_the_draws_is_seen_where_the_search_has_been():
     assert "another start" in verdict.message
 
 
+def test_a_place_on_the_same_hill_is_no_rival():
+    """A narrow normal leaves out the far side of its own ridge, which no valley parts from it."""
+    precision = np.linalg.inv(np.array([[1.0, 0.99], [0.99, 1.0]]))
+    target = of_density(lambda z: -0.5 * np.sum(z @ precision * z, axis=1), lambda z: -z @ precision, 2)
+    q = MeanField(np.zeros(2), np.full(2, 0.1))
+    verdict = verdict_on(target, q, rivals=[(MeanField(np.ones(2), np.full(2, 0.1)), 10.0)])
+    assert not verdict.trusted
+    assert "another start" not in verdict.message
+
+
 def half_normal():
     return of_density(
         lambda z: np.where(z[:, 0] > 0.0, -0.5 * z[:, 0] ** 2, -np.inf), lambda z: np.where(z > 0.0, -z, np.nan), 1
