@@ -15,7 +15,7 @@ from skvi.gradient.outcome import Look, Outcome
 
 # Places of a path whose normals are compared, where its last is one of the best: draws cost more than the climb.
 _CANDIDATES = 8
-_LEADERS = 8
+_LEADERS = 16
 # Doubles of an array of directions of some normals.
 _CHUNK_DOUBLES = 2**22
 # How often a start where the density is not finite is drawn anew, and how much closer each time.
@@ -55,7 +55,7 @@ def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e
     """Climb to modes from several starts, and take the best of the normals on the way there.
 
     At places x of a path the normal has the covariance H, the path's inverse Hessian, and the mean x + H g(x). The
-    last ones of all paths are compared by estimates of their bounds; and then, of the eight paths that are ahead, up
+    last ones of all paths are compared by estimates of their bounds; and then, of the sixteen paths that are ahead, up
     to eight normals at even distances.
 
     Parameters

@@ -105,4 +105,4 @@ def test_normals_on_the_way_are_compared_on_the_paths_that_are_ahead():
     assert 1 < len(outcome.history["elbo"]) <= 8
     # Exactly 0 is the log evidence.
     assert path_bounds[0] < 0.05
-    assert target.counts.densities <= 16 * (10 + 8 * 7) + 100 * 10
+    assert target.counts.densities <= 16 * (10 + 10 * 7) + 100 * 10
