@@ -46,6 +46,8 @@ _NOISY_NATURAL = {"step_size": 0.3, "max_iter": 600}
 _FIXED_NOISE = 10.0
 # Draws of a step of objectives that take means of powers: two groups.
 _POWER_DRAWS = 20
+# Fisher divergence for each free number up to which a posterior counts as nearly normal.
+_NEARLY_NORMAL = 0.05
 # Draws by which two approximations are compared.
 _LOOK_DRAWS = 200
 # Draws of a step along a stream.
@@ -198,7 +200,18 @@ class Inference:
         return approximation_of(self.family, normal, self.rng, rank=settings.rank, n_layers=settings.n_layers)
 
     def _bam(self, start, last):
-        return batch_match(self.target, start, self.rng, tol=self.settings.tol, **self._limits())
+        found = batch_match(self.target, start, self.rng, tol=self.settings.tol, **self._limits())
+        fisher = found.history["fisher"]
+        if self.settings.method != "auto" or (fisher and fisher[-1] <= _NEARLY_NORMAL):
+            return found
+        # Far from normal the best match of scores may be a poor bound: the two are not the same then.
+        return self._better(found, self._natural(start, last))
+
+    def _better(self, one, other):
+        """Of two outcomes the one with the higher bound."""
+        noise = matched(self.rng, _LOOK_DRAWS, self.target.n_parameters)
+        bounds = [ELBO("stl").value(self.target, found.approximation, noise) for found in (one, other)]
+        return other if bounds[1] > bounds[0] else one
 
     def _natural(self, start, last):
         settings = self.settings
