@@ -47,8 +47,9 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         batch and match, the normal whose score fits the model's gradients (Cai et al. 2024). "dadvi": the bound for
         fixed noise, maximised by a quasi-Newton search, with linear-response covariances (Giordano et al. 2024).
         "advi": stochastic gradients, for any family and objective and for mini-batches. "natural": natural
-        gradients, of "meanfield" and "fullrank" (Khan & Rue 2023). "auto" starts by pathfinder and goes on as the
-        number of parameters, the family, the objective and mini-batches ask.
+        gradients, of "meanfield" and "fullrank" (Khan & Rue 2023). "auto" starts by pathfinder, goes on by "bam", and
+        where the posterior is far from normal by "natural" too, or above 200 free numbers by "dadvi"; by "advi" where
+        the family, the objective or mini-batches ask for it.
     objective : {"elbo", "renyi", "bb-alpha"}, default="elbo"
         What is maximised. "renyi": the variational Renyi bound of order `alpha` (Li & Turner 2016), that of
         importance-weighted variational inference at 0. "bb-alpha": black-box alpha energy (Hernandez-Lobato et al.
