@@ -67,6 +67,18 @@ def test_predictor_pass(n, d, k, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("n", "d", "_"), SHAPES)
+def test_independent_pass(n, d, _, layout):
+    rng = np.random.default_rng(0)
+    rows = LAYOUTS[layout](rng.normal(size=(n, d)))
+    inputs = rows, *rng.normal(size=(3, d)), rng.uniform(size=d)
+    got, expected = np.full((2, 2, n), np.nan)
+    predictors.independent_pass(*inputs, *got)
+    plain_predictors.independent_pass(*inputs, *expected)
+    assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)
 def test_site_pass(n, d, k, layout):
     rng, columns = np.random.default_rng(1), -(-d // 8) * 8

@@ -11,6 +11,9 @@ from skvi.kernels.gaussian import full_scores
 from skvi.kernels.moments import full_moments
 from skvi.kernels.simd import LANES, aligned_empty
 
+# Rows of a block where nothing but their transposition costs: columns far apart in memory share lines of the cache.
+_FEW_ROWS = 32
+
 
 @jit_helper
 def _transpose(rows, start, n, x):
@@ -33,6 +36,38 @@ def _project(x, center, direction, out):
     for i in range(x.shape[0]):
         for b in range(x.shape[1]):
             out[b] += direction[i] * (x[i, b] - center[i])
+
+
+@jit_helper
+def _spread(x, center, variances, out):
+    """out[b] = variances' (x[:, b] - center)^2."""
+    for b in range(x.shape[1]):
+        out[b] = 0.0
+    for i in range(x.shape[0]):
+        for b in range(x.shape[1]):
+            out[b] += variances[i] * ((x[i, b] - center[i]) * (x[i, b] - center[i]))
+
+
+@jit
+def independent_pass(rows, center, direction, middle, variances, mean, var):
+    """mean[n] = direction'(rows[n] - center), var[n] = variances'(rows[n] - middle)^2.
+
+    Parameters
+    ----------
+    rows : (N, D), any dtype and layout
+    center, direction, middle, variances : (D,)
+    mean, var : (N,)
+    """
+    width = _FEW_ROWS
+    x, along, spread = aligned_empty(rows.shape[1], width), np.empty(width), np.empty(width)
+    x[:] = 0.0
+    for start in range(0, rows.shape[0], width):
+        n = min(width, rows.shape[0] - start)
+        _transpose(rows, start, n, x)
+        _project(x, center, direction, along)
+        _spread(x, middle, variances, spread)
+        mean[start : start + n] = along[:n]
+        var[start : start + n] = spread[:n]
 
 
 @jit

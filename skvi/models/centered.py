@@ -115,9 +115,16 @@ class DenseCentered(Centered):
         return [self.x[slice(*edges)] for edges in self._ranges]
 
     def _chunks(self, part):
-        size = max(_LEAST_CHUNK, _CHUNK_DOUBLES // max(1, part.shape[1]))
+        """Yield (slice, centred rows) of some rows at a time, in memory that the next ones overwrite."""
+        size = self._chunk_size
+        scratch = _threads.scratch("centred rows", (size, part.shape[1]))
         for start in range(0, len(part), size):
-            yield slice(start, start + size), part[start : start + size] - self.shift
+            rows = part[start : start + size]
+            yield slice(start, start + size), np.subtract(rows, self.shift, out=scratch[: len(rows)])
+
+    @property
+    def _chunk_size(self):
+        return max(_LEAST_CHUNK, _CHUNK_DOUBLES // max(1, self.x.shape[1]))
 
     def times(self, columns):
         """Z times columns, shape (D,) or (D, M)."""
@@ -129,15 +136,20 @@ class DenseCentered(Centered):
 
     def squares_times(self, values):
         """Squares of Z times values of shape (D,)."""
-        return self._joined(lambda part: np.concatenate([rows**2 @ values for _, rows in self._chunks(part)]))
+        return self._joined(lambda part: np.concatenate([_squared(rows) @ values for _, rows in self._chunks(part)]))
 
     def transposed_squares(self, values):
         """Transposed squares of Z times values of shape (N,)."""
-        return self._summed(lambda part, own: sum(own[s] @ rows**2 for s, rows in self._chunks(part)), values)
+        return self._summed(lambda part, own: sum(own[s] @ _squared(rows) for s, rows in self._chunks(part)), values)
 
     def over_filled(self, function):
         """Values of a function of some rows filled in, joined."""
-        return self._joined(lambda part: np.concatenate([function(rows) for _, rows in self._chunks(part)]))
+        size = self._chunk_size
+
+        def over(part):
+            return np.concatenate([function(part[s : s + size] - self.shift) for s in range(0, len(part), size)])
+
+        return self._joined(over)
 
     def weighted(self, roots):
         """The rows times roots of their weights, in one piece."""
@@ -208,6 +220,11 @@ class SparseCentered(Centered):
     def weighted(self, roots):
         """The rows times roots of their weights, the centre kept apart."""
         return ShiftedRows(sparse.csr_matrix(self.x.multiply(roots[:, None])), roots, self.shift)
+
+
+def _squared(rows):
+    """Squares in the place of what they are of."""
+    return np.multiply(rows, rows, out=rows)
 
 
 def _rows_of(x, data, start, stop):

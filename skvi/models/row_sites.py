@@ -9,8 +9,9 @@ import numpy as np
 
 from skvi import _threads
 from skvi.engine.blocks import cut
-from skvi.families import FactoredNormal
+from skvi.families import DiagonalNormal, FactoredNormal
 from skvi.families.base import lazy
+from skvi.kernels.predictors import independent_pass
 from skvi.models.centered import centered
 from skvi.models.parts import GramPart, Part
 from skvi.models.sites import Observations, Sites, SiteSums, expected
@@ -209,6 +210,21 @@ class SummedPredictor(RowPredictor):
         """Yield (rows, means, variances) of some rows at a time."""
         for rows in observations.dense():
             yield rows, *self.moments(rows)
+
+    def moments(self, rows):
+        """Means and variances of the linear predictors of dense rows, two arrays of shape (1, N)."""
+        if not isinstance(self.weights, DiagonalNormal):
+            return super().moments(rows)
+        mean, var = np.empty((2, 1, rows.n_rows))
+        slope = self.conditional.slope if self.intercept else 0.0
+        factors = self.center, self.weights.mean, self.center - slope, self.weights.var
+        independent_pass(rows.x, *factors, mean[0], var[0])
+        if self.intercept:
+            mean += self.conditional.mean
+            var += 1.0 / self.conditional.precision
+        if rows.offset is not None:
+            mean += rows.offset
+        return mean, var
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,11 @@
 import numpy as np
 
 
+def independent_pass(rows, center, direction, middle, variances, mean, var):
+    mean[:] = (rows - center) @ direction
+    var[:] = (rows - middle) ** 2 @ variances
+
+
 def predictor_pass(kernels, rows, width, center, directions, means, factors, constants, mean, var):
     d = rows.shape[1]
     for k in range(len(directions)):
