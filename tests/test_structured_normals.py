@@ -18,7 +18,8 @@ from skvi.families import (
 )
 from skvi.models.centered import centered
 from skvi.models.low_rank import conjugate_gradients, nearest
-from skvi.models.row_sites import JointPrecision, Part
+from skvi.models.parts import GramPart, Part
+from skvi.models.row_sites import JointPrecision, RowPredictor
 
 RNG = np.random.default_rng(0)
 D = 7
@@ -52,6 +53,9 @@ def test_members_are_normal_distributions(member):
     assert_allclose(q.solve(CENTER), covariance @ CENTER, rtol=1e-9)
     assert_allclose(q.quadratic(X), np.einsum("nd,de,ne->n", X, covariance, X), rtol=1e-9)
     assert q.trace_with(CENTER**2) == pytest.approx(CENTER**2 @ np.diagonal(covariance), rel=1e-10)
+    if hasattr(q, "trace_in"):
+        symmetric = np.outer(CENTER, CENTER) + np.diag(DIAGONAL)
+        assert q.trace_in(symmetric) == pytest.approx(np.trace(symmetric @ covariance), rel=1e-10)
     assert q.trace_with(2.0 * DIAGONAL) == pytest.approx(2.0 * DIAGONAL @ np.diagonal(covariance), rel=1e-10)
     assert q.entropy() == pytest.approx(stats.multivariate_normal(MEAN, covariance).entropy(), rel=1e-10)
     assert_allclose(q.interval(0.9), matrix.interval(0.9), rtol=1e-9)
@@ -118,20 +122,21 @@ def test_an_intercept_given_coefficients_diverges_from_another(member):
     assert_allclose(a.intercept.var, np.linalg.inv(matrix(a, precision).precision)[-1, -1], rtol=1e-10)
 
 
-def made_up_precision(n_rows=12, intercept=True, layout=np.asarray):
+def made_up_precision(n_rows=12, intercept=True, layout=np.asarray, summed=False):
     rng = np.random.default_rng(1)
     x = np.where(rng.random((n_rows, D)) < 0.7, rng.standard_normal((n_rows, D)), 0.0) + 1.0
     rows, curvature = centered(layout(x), CENTER), rng.uniform(0.2, 2.0, n_rows)
     own = np.append(DIAGONAL, 0.4)[: D + intercept]
     table = np.column_stack([x - CENTER, np.ones(n_rows)])[:, : D + intercept]
     matrix = np.diag(own) + (table.T * curvature) @ table
-    return JointPrecision(own, (Part(rows, curvature),), D), matrix
+    part = GramPart(matrix - np.diag(own), D) if summed else Part(rows, curvature)
+    return JointPrecision(own, (part,), D), matrix
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("layout", "summed"), [("dense", False), ("sparse", False), ("dense", True)])
 @pytest.mark.parametrize("intercept", [True, False])
-def test_a_joint_precision_is_its_matrix(intercept, layout):
-    precision, matrix = made_up_precision(intercept=intercept, layout=LAYOUTS[layout])
+def test_a_joint_precision_is_its_matrix(intercept, layout, summed):
+    precision, matrix = made_up_precision(intercept=intercept, layout=LAYOUTS[layout], summed=summed)
     vector = np.random.default_rng(2).standard_normal(len(matrix))
     schur = np.linalg.inv(np.linalg.inv(matrix)[:D, :D])
     assert_allclose(precision.filled(), matrix, rtol=1e-10)
@@ -139,12 +144,27 @@ def test_a_joint_precision_is_its_matrix(intercept, layout):
     assert_allclose(precision.schur_times(np.eye(D)), schur, atol=1e-10)
     assert_allclose(precision.schur_times(vector[:D]), schur @ vector[:D], atol=1e-10)
     assert_allclose(precision.schur_diagonal, np.diagonal(schur), rtol=1e-10)
+    assert_allclose(precision.solved(vector[:D]), np.linalg.solve(schur, vector[:D]), rtol=1e-9)
+    assert precision.summed == summed
     assert_allclose(precision.without_rows().own, np.diagonal(matrix), rtol=1e-10)
     if intercept:
         assert_allclose(precision.slope, -matrix[-1, :D] / matrix[-1, -1], rtol=1e-10)
     mixed = 0.3 * precision + 0.7 * precision
     assert len(mixed.parts) == 1
     assert_allclose(mixed.times(vector), matrix @ vector, rtol=1e-10)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("name", ["diagonal", "low rank"])
+def test_rows_that_are_gone_expect_what_those_that_are_kept_do(name, intercept):
+    q = MEMBERS[name][0]
+    factors = {"intercept": InterceptGivenWeights(0.3, 2.0, OFFSET, q)} if intercept else {}
+    predictor = RowPredictor(CENTER, Joint(weights=q, **factors))
+    kept, gone = (made_up_precision(intercept=intercept, summed=summed)[0].parts[0] for summed in (False, True))
+    last = 0.7 if intercept else 0.0
+    assert gone.expected(predictor, CENTER, last) == pytest.approx(kept.expected(predictor, CENTER, last), rel=1e-10)
+    assert not kept.joins(gone)
+    assert not gone.joins(kept)
 
 
 def site_bound(schur, diagonal, factor):

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from skvi import BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
+from skvi.models import row_forms
 from tests.linear_model.test_glm_inputs import HARD
 
 RNG = np.random.default_rng(0)
@@ -162,6 +163,28 @@ def test_sparse_entries_may_be_stored_in_pieces(name, form):
     model = Model(**form).fit(twice, y)
     assert model.elbo_ == pytest.approx(Model(**form).fit(whole, y).elbo_, rel=1e-9)
     assert twice.nnz == 2 * whole.nnz
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("settings", SETTINGS[:3], ids=ids)
+def test_rows_summed_up_are_rows_kept(name, form, settings, layout, monkeypatch):
+    """A product with all rows is one with their Gram matrix; either way the same answer."""
+    Model, y = CASES[name]
+    fits = []
+    for summed in (True, False):
+        monkeypatch.setattr(row_forms, "_narrow", lambda x, summed=summed: summed)
+        fits.append(Model(tol=1e-12, **form, **settings).fit(layout(X), y))
+    # Directions of low rank turn on for ever, with gains below any tolerance.
+    exact = form["covariance"] == "diag"
+    assert fits[0].elbo_ == pytest.approx(fits[1].elbo_, rel=1e-9 if exact else 1e-5)
+    assert_allclose(fits[0].coef_, fits[1].coef_, atol=1e-6 if exact else 1e-2)
+
+
+def test_narrow_rows_are_summed_up_and_wide_text_is_not():
+    words = sparse.random(200, 2000, density=0.002, format="csr", random_state=0)
+    assert row_forms.form_named("diag", 1, np.zeros((1000, 50)), True, 1).summed
+    assert not row_forms.form_named("diag", 1, np.zeros((1000, 2000)), True, 1).summed
+    assert not row_forms.form_named("low_rank", 5, words, True, 1).summed
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=ids)
