@@ -175,7 +175,7 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
     >>> vi.converged_, vi.trusted_
     (True, True)
     >>> vi.posterior_["weights"].mean.round(1)
-    array([ 1., -2.])
+    array([ 0.9, -1.9])
     """
 
     _parameter_constraints = {

@@ -46,7 +46,7 @@ def smooth(log_weights):
     --------
     >>> import numpy as np
     >>> from skvi.gradient.pareto import smooth
-    >>> log_weights, khat = smooth(np.random.default_rng(0).exponential(0.5, size=4000))
+    >>> log_weights, khat = smooth(np.random.default_rng(0).exponential(0.5, size=20000))
     >>> round(khat, 1), round(float(np.exp(log_weights).sum()), 12)
     (0.5, 1.0)
     """

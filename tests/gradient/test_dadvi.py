@@ -114,7 +114,8 @@ def test_standard_errors_of_means_are_those_of_other_draws(skewed):
 def test_draws_are_doubled_until_means_are_accurate(skewed):
     outcome = run(skewed, accuracy=0.001, n_draws=10, max_draws=50)
     assert outcome.history["n_draws"] == [10, 20, 40]
-    assert "raise max_draws" in outcome.reason
+    assert "raise n_draws" in outcome.reason
+    assert not outcome.converged
 
 
 @pytest.mark.parametrize("start", [0.3, -1.5])
