@@ -31,9 +31,8 @@ from skvi.models.sites import linearised
 
 # Columns for each row from which on the side of the rows is the faster one.
 _FEW = 2
-# What a factor of a matrix, and the products of a sweep with an entry of the rows, cost beside an entry of its sum.
-_FACTOR_COST = 10.0
-_PRODUCTS_COST = 500.0
+# Columns of dense and of sparse rows up to which their Gram matrix costs less than a sweep's products with all rows.
+_NARROW, _NARROW_SPARSE = 400, 100
 
 
 class RowForm:
@@ -261,10 +260,11 @@ def form_named(covariance, rank, x, whole, n_jobs):
 
 
 def _narrow(x):
-    """Whether a Gram matrix, and its factor, cost less than the products with all rows that would do without."""
-    n_rows, n_features = x.shape
-    n_entries = x.nnz if sparse.issparse(x) else x.size
-    return n_features**2 * (n_rows + _FACTOR_COST * n_features) <= _PRODUCTS_COST * n_entries
+    """Whether rows are summed up in their Gram matrix.
+
+    It does not look at how many there are: weights have to do what repeated rows do.
+    """
+    return x.shape[1] <= (_NARROW_SPARSE if sparse.issparse(x) else _NARROW)
 
 
 def form_of(posterior, n_jobs):
