@@ -22,7 +22,7 @@ from skvi import BayesianLogisticRegressionVI
 
 X, digit = load_digits(return_X_y=True)
 odd = digit % 2
-SIZES, N_SPLITS = (50, 100, 200, 400), 10
+SIZES, N_SPLITS = (50, 100, 200, 400), 4
 MODELS = {
     "posterior (skvi)": BayesianLogisticRegressionVI(),
     "LogisticRegression()": LogisticRegression(),
