@@ -96,7 +96,7 @@ for axis, (name, fit) in zip(axes, fits.items(), strict=True):
     axis.contourf(alpha, beta, density, levels=levels, cmap="Greys", alpha=0.7)
     draws = fit.particles_ if name == "SVGD" else fit.sample(200, random_state=0)
     axis.plot(*draws.T, ".", color="#0072B2", markersize=4)
-    figures = f"bound {table[name]['bound - log evidence']:+.2f}"
+    figures = f"bound {table[name]['bound - log evidence']:+.3f}"
     if name != "SVGD":
         figures += f", k-hat {table[name]['k-hat']:.2f}"
     axis.set(title=f"{name}\n{figures}", xlabel="intercept", xlim=(-3, 6), ylim=(-5, 40))

@@ -19,6 +19,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky, solve_tri
 from skvi import _threads
 from skvi.gradient.descent import Point, descend
 from skvi.gradient.loop import Trace
+from skvi.gradient.noise import mirrored
 from skvi.gradient.normals import MeanField
 from skvi.gradient.outcome import Look, Outcome
 
@@ -83,7 +84,7 @@ def dadvi(
         search = _Search(target, rng, tol, max_iter, observer)
         coordinates, n_draws = _Coordinates.at(start), 2 * max(1, n_draws // 2)
         while True:
-            objective = _Objective(target, paired_noise(rng, n_draws, target.n_parameters), coordinates)
+            objective = _Objective(target, mirrored(rng, n_draws, target.n_parameters), coordinates)
             found = _optimum(search, objective, max_linear_response)
             if found is None:
                 return search.outcome(start, None, "the density is not finite at the start or anywhere near")
@@ -111,17 +112,6 @@ def _optimum(search, objective, max_linear_response):
         if close or search.ended:
             return normal, response
         objective.coordinates = _Coordinates.at(normal, response.covariance)
-
-
-def paired_noise(rng, n_draws, width):
-    """Standard normal noise in pairs u and -u; its second moments are those of the normal as far as they can be."""
-    half = rng.normal(size=(n_draws // 2, width))
-    if width <= len(half):
-        factor = cholesky(half.T @ half / len(half), check_finite=False)
-        half = solve_triangular(factor, half.T, trans="T", check_finite=False).T
-    else:
-        half /= np.sqrt(np.mean(half**2, axis=0))
-    return np.concatenate([half, -half])
 
 
 class _Coordinates(NamedTuple):

@@ -13,6 +13,17 @@ def antithetic(rng, n_draws, width):
     return np.concatenate([half, -half])[:n_draws]
 
 
+def mirrored(rng, n_draws, width):
+    """Pairs of opposite sign whose second moments are those of the normal too, as far as n_draws / 2 allow for it."""
+    half = rng.standard_normal((n_draws // 2, width))
+    if width <= len(half):
+        factor = cholesky(half.T @ half / len(half), lower=True, check_finite=False)
+        half = solve_triangular(factor, half.T, lower=True, check_finite=False).T
+    else:
+        half /= np.sqrt(np.mean(half**2, axis=0))
+    return np.concatenate([half, -half])
+
+
 def matched(rng, n_draws, width):
     """Normal vectors with a mean of exactly zero and variances of exactly one, (n_draws, width).
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from skvi.blackbox import LogisticModel
-from skvi.gradient.dadvi import dadvi, paired_noise
+from skvi.gradient.dadvi import dadvi
+from skvi.gradient.noise import mirrored
 from skvi.gradient.normals import FullRank, LowRank, MeanField
 from tests.gradient.cases import Observer, counted, gaussian, half_line, of_density, student
 
@@ -66,7 +67,7 @@ def test_few_and_many_free_numbers(width):
 
 @pytest.mark.parametrize(("n_draws", "width"), [(30, 1), (30, 15), (30, 40), (2, 3)])
 def test_noise_is_paired_and_has_the_moments_of_the_normal(n_draws, width):
-    noise = paired_noise(np.random.RandomState(0), n_draws, width)
+    noise = mirrored(np.random.RandomState(0), n_draws, width)
     np.testing.assert_array_equal(noise[: n_draws // 2], -noise[n_draws // 2 :])
     moments = noise.T @ noise / n_draws
     np.testing.assert_allclose(np.diag(moments), 1.0)
