@@ -75,7 +75,7 @@ pipeline = Pipeline([("words", words), ("topics", MeanFieldTopicModel(random_sta
 # for another question: how probable is each word of one half of a text, given the other half?
 train, held_out = train_test_split(corpus["text"], test_size=0.25, random_state=0)
 sizes = [5, 10, 25, 50, 100, 200]
-search = GridSearchCV(pipeline, {"topics__n_components": sizes}, cv=3, refit=False).fit(train)
+search = GridSearchCV(pipeline, {"topics__n_components": sizes}, cv=2, refit=False).fit(train)
 table = pd.DataFrame({"held-out ELBO": search.cv_results_["mean_test_score"]}, index=pd.Index(sizes, name="topics"))
 for k in sizes:
     words, topics = pipeline.set_params(topics__n_components=k).fit(train).named_steps.values()

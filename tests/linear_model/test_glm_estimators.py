@@ -6,10 +6,10 @@ from skvi import BayesianLogisticRegressionVI, BayesianPoissonRegressionVI
 
 SETTINGS = [
     BayesianLogisticRegressionVI(),
-    BayesianLogisticRegressionVI(prior="ard", n_init=2),
+    BayesianLogisticRegressionVI(prior="ard"),
     BayesianLogisticRegressionVI(bound="jaakkola", fit_intercept=False),
     BayesianPoissonRegressionVI(),
-    BayesianPoissonRegressionVI(prior="ard", weight_precision=2.0),
+    BayesianPoissonRegressionVI(prior="ard", weight_precision=2.0, n_init=2),
     BayesianPoissonRegressionVI(fit_intercept=False),
     BayesianLogisticRegressionVI(covariance="diag"),
     BayesianLogisticRegressionVI(covariance="low_rank", rank=2, prior="ard"),
