@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import logsumexp
 
 from skvi import _threads
 from skvi.gradient.climb import Climb
@@ -34,21 +33,6 @@ class Paths(Outcome):
     """
 
     normals: list = field(default_factory=list)
-
-    def sample(self, n_draws, rng):
-        """Draws of the equal mixture of the paths' normals, (n_draws, P), and their log density (nats), (n_draws,).
-
-        The same number of draws comes from each path; importance ratios against the mixture are bounded by the
-        number of paths times those against any one of them.
-        """
-        shares = np.diff(np.linspace(0, n_draws, len(self.normals) + 1).astype(int))
-        z = [
-            normal.draw(rng.standard_normal((share, normal.n_noise))).z
-            for normal, share in zip(self.normals, shares, strict=True)
-        ]
-        z = np.concatenate(z)
-        densities = [normal.log_density(z) for normal in self.normals]
-        return z, logsumexp(densities, axis=0) - np.log(len(self.normals))
 
 
 def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e-4, n_draws=16, observer=None):

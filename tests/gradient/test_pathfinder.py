@@ -26,17 +26,6 @@ def test_the_bound_is_the_log_evidence_of_a_target_that_is_met():
     target, _, _ = random_gaussian(1)
     outcome = pathfinder(target, None, np.random.RandomState(0), tol=1e-20)
     np.testing.assert_allclose(outcome.history["path_elbo"], 2.5, atol=1e-6)
-    z, log_density = outcome.sample(50, np.random.RandomState(1))
-    np.testing.assert_allclose(target.log_density(z) - log_density, 2.5, atol=1e-5)
-
-
-def test_pooled_draws_have_the_density_of_the_mixture():
-    target, _, _ = random_gaussian(2)
-    outcome = pathfinder(target, None, np.random.RandomState(0), n_paths=3)
-    z, log_density = outcome.sample(7, np.random.RandomState(1))
-    expected = np.mean([np.exp(normal.log_density(z)) for normal in outcome.normals], axis=0)
-    np.testing.assert_allclose(np.exp(log_density), expected)
-    assert z.shape == (7, 2)
 
 
 def test_the_best_mode_wins_and_the_others_are_kept():
