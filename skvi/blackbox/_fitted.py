@@ -1,11 +1,11 @@
 """What a fit by an approximation leaves on its estimator."""
 
 import numpy as np
-from scipy.special import logsumexp
 
 from skvi.blackbox._base import ModelPrior
 from skvi.blackbox._posterior import ApproximatePosterior, ResampledPosterior
 from skvi.gradient.findings import TOLERANCE
+from skvi.gradient.resampling import resample
 from skvi.gradient.verdict import RELIABLE, elbo_of, in_words, judge
 
 # As many times the draws of the posterior may be taken to settle a verdict.
@@ -46,7 +46,10 @@ def fitted(estimator, target, outcome, verdict, rng, some_rows=False):
     """Fitted attributes; where the target has some rows only, their weights say nothing of the posterior."""
     layout = target.target.layout
     chosen = not some_rows and resamples(estimator, verdict)
-    posterior, elbo, elbo_se = (_resampled if chosen else _plain)(estimator, target, outcome, verdict, rng)
+    n_draws = estimator.n_posterior_draws
+    if not np.isfinite(verdict.log_ratios[:n_draws]).any():
+        raise FloatingPointError("the log density is finite at no draw of the approximation")
+    posterior, elbo, elbo_se = (_resampled if chosen else _plain)(n_draws, target, outcome, verdict, rng)
     if some_rows:
         finding = f"by the rows of the last call alone; {outcome.reason}"
     else:
@@ -88,55 +91,19 @@ def _in_words(verdict, outcome, chosen):
     return f"{words} where the density is finite, which it is not at {share:.1%} of the draws" if share else words
 
 
-def _usable(verdict, n_draws=None):
-    """Places of the draws, the first so many at most, where the density is finite."""
-    usable = np.flatnonzero(np.isfinite(verdict.log_ratios[:n_draws]))
-    if not len(usable):
-        raise FloatingPointError("the log density is finite at no draw of the approximation")
-    return usable
-
-
-def _plain(estimator, target, outcome, verdict, rng):
+def _plain(n_draws, target, outcome, verdict, rng):
     """The posterior of draws as they come, its bound, and the bound's standard error."""
     layout = target.target.layout
-    n_draws = estimator.n_posterior_draws
-    usable = _usable(verdict, n_draws)
+    usable = np.flatnonzero(np.isfinite(verdict.log_ratios[:n_draws]))
     z = verdict.z[usable]
     # Draws at which the density is not finite leave the entropy of q confined to where it is.
     entropy = float(np.mean(layout.log_jacobian(z) - verdict.log_q[usable])) + np.log(len(z) / n_draws)
     return ApproximatePosterior(outcome.approximation, layout, entropy, z), *elbo_of(verdict.log_ratios[:n_draws])
 
 
-def _resampled(estimator, target, outcome, verdict, rng):
+def _resampled(n_draws, target, outcome, verdict, rng):
     """The posterior of draws chosen by importance, the importance weighted bound, and that one's standard error."""
-    layout, usable = target.target.layout, _usable(verdict)
-    log_ratios, weights = verdict.log_ratios[usable], np.exp(verdict.log_weights[usable])
-    elbo = float(logsumexp(log_ratios) - np.log(len(verdict.log_ratios)))
-    elbo_se = float(np.exp(verdict.log_ratios - elbo).std() / np.sqrt(len(verdict.log_ratios)))
-    chosen = _systematic(weights, estimator.n_posterior_draws, rng)
-    z = verdict.z[usable]
-    density = (log_ratios + verdict.log_q[usable])[chosen]
-    z, density = _with_moments(target, z, weights, chosen, density)
+    layout, found = target.target.layout, resample(target, verdict, n_draws, rng)
     # The entropy with which mean log joint density plus entropy is the bound.
-    entropy = elbo - float(np.mean(density - layout.log_jacobian(z)))
-    return ResampledPosterior(outcome.approximation, layout, entropy, z), elbo, elbo_se
-
-
-def _with_moments(target, z, weights, chosen, density):
-    """Chosen draws, moved so that their means and deviations are those of all under their weights; and densities."""
-    picked, shares = z[chosen], weights / weights.sum()
-    mean = shares @ z
-    sd = np.sqrt(shares @ (z - mean) ** 2)
-    own = picked.std(axis=0)
-    with np.errstate(all="ignore"):
-        moved = mean + (picked - picked.mean(axis=0)) * np.where(own > 0.0, sd / own, 1.0)
-    if np.allclose(moved, picked, rtol=1e-12, atol=1e-12):
-        return picked, density
-    found = target.log_density(moved)
-    return (moved, found) if np.isfinite(found).all() else (picked, density)
-
-
-def _systematic(weights, n_draws, rng):
-    """Places of n_draws draws, each as often as its weight asks up to rounding (Kitagawa 1996)."""
-    edges = np.cumsum(weights)
-    return np.searchsorted(edges / edges[-1], (np.arange(n_draws) + rng.uniform()) / n_draws)
+    entropy = found.bound - float(np.mean(found.log_density - layout.log_jacobian(found.z)))
+    return ResampledPosterior(outcome.approximation, layout, entropy, found.z), found.bound, found.bound_se

@@ -150,7 +150,7 @@ class Inference:
         if self.method == "pathfinder":
             return self._start(None if last is None else last.mean)
         start = self._start().approximation if last is None else last
-        return getattr(self, f"_{self.method}")(start, last)
+        return getattr(self, f"_{self.method}")(start)
 
     def _start(self, place=None):
         """The outcome of the search for a start, one of whose paths may begin at a place."""
@@ -199,21 +199,21 @@ class Inference:
         settings = self.settings
         return approximation_of(self.family, normal, self.rng, rank=settings.rank, n_layers=settings.n_layers)
 
-    def _bam(self, start, last):
+    def _bam(self, start):
         found = batch_match(self.target, start, self.rng, tol=self.settings.tol, **self._limits())
         fisher = found.history["fisher"]
         if self.settings.method != "auto" or (fisher and fisher[-1] <= _NEARLY_NORMAL):
             return found
         # Far from normal the best match of scores may be a poor bound: the two are not the same then.
-        return self._better(found, self._natural(start, last))
+        other = self._natural(start)
+        return found if self._best(found.approximation, other.approximation) is found.approximation else other
 
-    def _better(self, one, other):
-        """Of two outcomes the one with the higher bound."""
+    def _best(self, *approximations):
+        """The approximation with the highest bound on common noise, the first of equals."""
         noise = matched(self.rng, _LOOK_DRAWS, self.target.n_parameters)
-        bounds = [ELBO("stl").value(self.target, found.approximation, noise) for found in (one, other)]
-        return other if bounds[1] > bounds[0] else one
+        return max(approximations, key=lambda one: ELBO("stl").value(self.target, one, noise))
 
-    def _natural(self, start, last):
+    def _natural(self, start):
         settings = self.settings
         noisy = settings.batch_size is not None
         chosen = dict(_NOISY_NATURAL if noisy else {}) | self._limits()
@@ -229,7 +229,7 @@ class Inference:
             **chosen,
         )
 
-    def _dadvi(self, start, last):
+    def _dadvi(self, start):
         found = dadvi(self.target, start, self.rng, accuracy=_FIXED_NOISE * self.settings.tol, **self._limits())
         if self.settings.family == "auto" and self.settings.linear_response and found.covariance is not None:
             found.approximation = self._responding(found)
@@ -241,13 +241,11 @@ class Inference:
             corrected = FullRank.from_covariance(found.approximation.mean, found.covariance)
         except LinAlgError:
             return found.approximation
-        noise = matched(self.rng, _LOOK_DRAWS, corrected.n_noise)
-        bounds = [ELBO("stl").value(self.target, one, noise) for one in (found.approximation, corrected)]
-        return corrected if bounds[1] > bounds[0] else found.approximation
+        return self._best(found.approximation, corrected)
 
-    def _advi(self, start, last):
+    def _advi(self, start):
         settings = self.settings
-        if last is None or isinstance(last, NormalApproximation):
+        if isinstance(start, NormalApproximation):
             start = self._shaped(self._best_normal(start) if settings.family in FLOWS else start)
         limits = self._limits()
         if settings.objective == "renyi" and settings.n_draws is None:

@@ -1,0 +1,66 @@
+"""Draws of an approximation chosen by their importance, to stand for the target itself."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+
+
+class Resampled(NamedTuple):
+    """Draws that stand for a target.
+
+    Parameters
+    ----------
+    z : ndarray of shape (T, P)
+    log_density : ndarray of shape (T,)
+        Log density of the target at them (nats).
+    bound, bound_se : float
+        The importance weighted bound on the log evidence and its standard error (nats).
+    """
+
+    z: np.ndarray
+    log_density: np.ndarray
+    bound: float
+    bound_se: float
+
+
+def resample(target, verdict, n_draws, rng):
+    """Choose draws of a verdict by their smoothed weights, with the means and deviations of all under their weights.
+
+    Parameters
+    ----------
+    target : CountedTarget
+    verdict : Verdict
+        The density must be finite at one of its draws.
+    n_draws : int
+    rng : RandomState
+    """
+    usable = np.isfinite(verdict.log_ratios)
+    weights, z = np.exp(verdict.log_weights[usable]), verdict.z[usable]
+    chosen = _systematic(weights, n_draws, rng)
+    log_density = (verdict.log_ratios + verdict.log_q)[usable][chosen]
+    z, log_density = _with_moments(target, z, weights, chosen, log_density)
+    # Draws at which the density is not finite count as zeros.
+    n_all = len(verdict.log_ratios)
+    bound = float(logsumexp(verdict.log_ratios) - np.log(n_all))
+    return Resampled(z, log_density, bound, float(np.exp(verdict.log_ratios - bound).std() / np.sqrt(n_all)))
+
+
+def _with_moments(target, z, weights, chosen, log_density):
+    """Chosen draws, moved so that their means and deviations are those of all under their weights; and densities."""
+    picked, shares = z[chosen], weights / weights.sum()
+    mean = shares @ z
+    sd = np.sqrt(shares @ (z - mean) ** 2)
+    own = picked.std(axis=0)
+    with np.errstate(all="ignore"):
+        moved = mean + (picked - picked.mean(axis=0)) * np.where(own > 0.0, sd / own, 1.0)
+    if np.allclose(moved, picked, rtol=1e-12, atol=1e-12):
+        return picked, log_density
+    found = target.log_density(moved)
+    return (moved, found) if np.isfinite(found).all() else (picked, log_density)
+
+
+def _systematic(weights, n_draws, rng):
+    """Places of n_draws draws, each as often as its weight asks up to rounding (Kitagawa 1996)."""
+    edges = np.cumsum(weights)
+    return np.searchsorted(edges / edges[-1], (np.arange(n_draws) + rng.uniform()) / n_draws)
