@@ -115,6 +115,37 @@ class Softmax(ClassifierMixin, BaseEstimator):
         return np.exp(self._log_shares(theta, X))
 
 
+class Recorder:
+    """Records the bound after each look at a fit, looks closer, and stops after so many.
+
+    Parameters
+    ----------
+    n_looks : int
+    look : callable
+        Takes the estimator as it stands, and X.
+    """
+
+    def __init__(self, n_looks, look):
+        self.n_looks = n_looks
+        self.look = look
+        self.bounds = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
+        if context.task_name == "sweep":
+            self.bounds.append(fitted_estimator.elbo_)
+            self.look(fitted_estimator, X)
+        return len(self.bounds) == self.n_looks
+
+    def teardown(self, estimator, context):
+        pass
+
+
 def line(n=60, d=2, seed=0):
     """Rows and targets of `Line`."""
     rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvi.blackbox import BlackBoxVI
-from tests.blackbox.cases import Line, Normal, Softmax, line
+from tests.blackbox.cases import Line, Normal, Recorder, Softmax, line
 
 ESTIMATORS = [
     *(BlackBoxVI(model, n_posterior_draws=100) for model in (None, Line(), Softmax())),
@@ -130,33 +130,15 @@ def test_a_failed_fit_leaves_the_last_one():
     assert vi.posterior_ is before
 
 
-class Recorder:
-    """Records the bound after each look and stops after the second."""
-
-    def __init__(self):
-        self.bounds = []
-
-    def setup(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
-        if context.task_name == "sweep":
-            self.bounds.append(fitted_estimator.elbo_)
-            assert np.isfinite(fitted_estimator.posterior_.theta.mean).all()
-        return len(self.bounds) == 2
-
-    def teardown(self, estimator, context):
-        pass
+def has_means(estimator, X):
+    assert np.isfinite(estimator.posterior_.theta.mean).all()
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:BlackBoxVI. ELBO")
 @pytest.mark.parametrize("method", ["pathfinder", "bam", "dadvi", "natural", "advi"])
 def test_callbacks_see_the_fit_and_may_stop_it(method):
-    recorder = Recorder()
+    recorder = Recorder(2, has_means)
     model = Normal((1.0, 2.0), ((1.0, 0.3), (0.3, 2.0)))
     vi = BlackBoxVI(model, method=method, tol=0.0, n_draws=6, random_state=0).set_callbacks(recorder).fit(None)
     assert 1 <= len(recorder.bounds) <= 2

@@ -18,7 +18,7 @@ from sklearn.utils import estimator_checks as checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvi import BlackBoxVI, SVGDSampler
-from tests.blackbox.cases import Line, Normal, Softmax, line
+from tests.blackbox.cases import Line, Normal, Recorder, Softmax, line
 
 FEW = dict(n_particles=20, max_iter=30)
 ESTIMATORS = [SVGDSampler(model, **FEW) for model in (None, Line(), Softmax())]
@@ -152,31 +152,13 @@ def test_a_failed_fit_leaves_the_last_one():
     assert_array_equal(sampler.particles_, before)
 
 
-class Recorder:
-    """Records the bound after each evaluation and stops after the third."""
-
-    def __init__(self):
-        self.bounds = []
-
-    def setup(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
-        if context.task_name == "sweep":
-            self.bounds.append(fitted_estimator.elbo_)
-            assert fitted_estimator.score(X) < 0.0
-        return len(self.bounds) == 3
-
-    def teardown(self, estimator, context):
-        pass
+def scores(estimator, X):
+    assert estimator.score(X) < 0.0
 
 
 def test_callbacks_see_evaluations_and_may_stop():
     X = np.random.default_rng(0).normal(size=(50, 1))
-    recorder = Recorder()
+    recorder = Recorder(3, scores)
     sampler = SVGDSampler(tol=0.0, evaluate_every=20, random_state=0).set_callbacks(recorder).fit(X)
     assert recorder.bounds == sampler.elbo_history_
     assert sampler.n_iter_ == 60
