@@ -6,8 +6,8 @@ Shapes: scores (K, B), overwritten by weight times responsibility; weights (B,);
 import numpy as np
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import LANES, any_above, drop_below, fma, load, maximum, minus, splat, store
-from skvi.kernels.special import exp_nonpositive, log_normal
+from skvi.kernels.simd import LANES, any_above, drop_below, fma, load, maximum, minus, over, splat, store, times
+from skvi.kernels.special import exp_normal, log_normal
 
 # Responsibilities below this, relative to the row's largest, are taken as zero.
 NEGLIGIBLE = 1e-14
@@ -23,29 +23,26 @@ def soften(scores, weights, row_bounds):
     row_bounds[b] = logsumexp_k scores[k, b]; scores[k, b] becomes weights[b] exp(scores[k, b] - row_bounds[b]).
     """
     wide_vectors()
-    n_components, n_rows = scores.shape
+    n_rows = scores.shape[1]
     entropy = 0.0
     # Small scratch: what the allocator would return to the system costs all threads a stop.
     largest, mass, energy = np.empty((3, 1, _CHUNK))
+    by_row = weights.reshape((1, n_rows))
     for start in range(0, n_rows, _CHUNK):
         n = min(_CHUNK, n_rows - start)
-        _exponentiate(scores, start, n, largest, mass, energy)
+        _exponentiate(scores, by_row, start, n, largest, mass, energy)
         for j in range(n):
             log_mass = log_normal(mass[0, j])
             row_bounds[start + j] = largest[0, j] + log_mass
             energy[0, j] = weights[start + j] * (log_mass - energy[0, j] / mass[0, j])
-            mass[0, j] = weights[start + j] / mass[0, j]
         for j in range(n):
             entropy += energy[0, j]
-        for k in range(n_components):
-            for j in range(n):
-                scores[k, start + j] *= mass[0, j]
     return entropy
 
 
 @jit_helper
-def _exponentiate(scores, start, n, largest, mass, energy):
-    """scores <- e = exp(scores - largest); mass is the sum of e and energy that of e (scores - largest), by row."""
+def _exponentiate(scores, weights, start, n, largest, mass, energy):
+    """scores <- weight e / mass with e = exp(scores - largest); mass sums e and energy e (scores - largest), by row."""
     n_components = scores.shape[0]
     one = splat(1.0)
     # -inf would turn 0 * -inf into NaN.
@@ -64,10 +61,13 @@ def _exponentiate(scores, start, n, largest, mass, energy):
             if not any_above(gap, far):
                 store(scores, k, b, zero)
                 continue
-            e = drop_below(exp_nonpositive(gap), negligible)
+            e = drop_below(exp_normal(gap), negligible)
             m = fma(one, e, m)
             u = fma(e, gap, u)
             store(scores, k, b, e)
+        share = over(load(weights, 0, b), m)
+        for k in range(n_components):
+            store(scores, k, b, times(share, load(scores, k, b)))
         store(largest, 0, b - start, top)
         store(mass, 0, b - start, m)
         store(energy, 0, b - start, u)

@@ -66,7 +66,7 @@ if DISABLED:
 
     def maximum(x, y):
         """Return the larger of x and y, lane by lane; x where one is NaN."""
-        return np.where(x <= y, y, x)
+        return np.where(x < y, y, x)
 
     def drop_below(x, bound):
         """Return x, but zero where it is below the bound."""
@@ -96,6 +96,10 @@ if DISABLED:
     def totals(a, b, c, d, e, f, g, h):
         """Sum the lanes of each of eight vectors: lane i of the result is the total of the i-th."""
         return np.array([total(x) for x in (a, b, c, d, e, f, g, h)])
+
+    def transposed(a, b, c, d, e, f, g, h):
+        """Eight vectors, of which the i-th holds lane i of each."""
+        return tuple(np.array([a, b, c, d, e, f, g, h]).T.copy())
 
     def append_greater(values, k, b, bounds, rows, n):
         """Append to rows[n:] each of b..b+7 whose values[k] exceeds its bound; return the new n."""
@@ -226,7 +230,7 @@ else:
         return _vector(_vector, _vector), codegen
 
     def _larger(builder, x, y):
-        return builder.select(builder.fcmp_ordered("<=", x, y), y, x)
+        return builder.select(builder.fcmp_ordered("<", x, y), y, x)
 
     @intrinsic
     def maximum(typingctx, x, y):
@@ -313,6 +317,29 @@ else:
             return vectors[0]
 
         return _vector(*[_vector] * 8), codegen
+
+    def _exchanged(builder, a, b, width):
+        """Exchange groups of `width` lanes: the odd ones of a for the even ones of b."""
+        kind = ir.VectorType(_INT, LANES)
+        even = [i if (i // width) % 2 == 0 else i - width + LANES for i in range(LANES)]
+        odd = [lane + width for lane in even]
+        return [builder.shuffle_vector(a, b, ir.Constant(kind, lanes)) for lanes in (even, odd)]
+
+    @intrinsic
+    def transposed(typingctx, a, b, c, d, e, f, g, h):
+        """Eight vectors, of which the i-th holds lane i of each."""
+
+        def codegen(context, builder, signature, args):
+            vectors, width = list(args), 1
+            while width < LANES:
+                for i in range(LANES):
+                    if (i // width) % 2 == 0:
+                        pair = _exchanged(builder, vectors[i], vectors[i + width], width)
+                        vectors[i], vectors[i + width] = pair
+                width *= 2
+            return context.make_tuple(builder, signature.return_type, vectors)
+
+        return types.UniTuple(_vector, LANES)(*[_vector] * LANES), codegen
 
     @intrinsic
     def append_greater(typingctx, values, k, b, bounds, rows, n):

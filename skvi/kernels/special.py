@@ -48,7 +48,12 @@ else:
 @jit_helper
 def exp_nonpositive(x):
     """exp of a vector of eight x <= 0, within 2e-16 relative; below -708 the result is 3e-308."""
-    x = maximum(x, splat(-708.0))
+    return exp_normal(maximum(x, splat(-708.0)))
+
+
+@jit_helper
+def exp_normal(x):
+    """exp of a vector of eight -708 <= x <= 0, within 2e-16 relative."""
     shifted = fma(x, splat(_LOG2E), splat(_ROUND))
     n = minus(shifted, splat(_ROUND))
     # x - n ln 2, its parts subtracted one after the other
