@@ -8,7 +8,7 @@ import numpy as np
 TASK_COST = 3e6
 MAX_TASKS = 32
 #: memory that the accumulators of all tasks together may take
-RESULT_BYTES = 4e6
+RESULT_BYTES = 2e6
 
 
 def cut(n_rows, cost_per_row, result_bytes):
