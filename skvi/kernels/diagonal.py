@@ -12,24 +12,13 @@ and `moments`.
 import numpy as np
 
 from skvi._numba import jit, jit_helper
-from skvi.kernels.gaussian import diagonal_difference
-from skvi.kernels.moments import active_rows, row_scratch
+from skvi.kernels.gaussian import diagonal_difference, shared_center
+from skvi.kernels.moments import LARGEST_RATIO, active_rows, row_scratch
+from skvi.kernels.products import TILE, add_products, fill_tile
 from skvi.kernels.simd import LANES, aligned_empty, broadcast, fma, load, minus, splat, store, total
 
 # Largest p' n^2: rounding changes a score by some 1e-12 at most.
 LARGEST_SHIFT = 1e4
-# Largest ratio of a sum of squares to what is left of it about the component's own mean.
-LARGEST_RATIO = 1e3
-
-
-@jit_helper
-def _shared_center(means):
-    """The mean of the means."""
-    center = np.zeros(means.shape[1])
-    for k in range(means.shape[0]):
-        for i in range(means.shape[1]):
-            center[i] += means[k, i] / means.shape[0]
-    return center
 
 
 @jit_helper
@@ -45,42 +34,6 @@ def _linear_part(means, factors, constants, center, coefficients, offsets, shift
 
 
 @jit_helper
-def _multiply(coefficients, features, offsets, start, scores):
-    """scores[k, start:start + 32] = offsets[k] + coefficients[k] features, four components at a time."""
-    last = scores.shape[0] - 1
-    for k0 in range(0, last + 1, 4):
-        # Beyond the last component its scores are found once more.
-        k1, k2, k3 = min(k0 + 1, last), min(k0 + 2, last), min(k0 + 3, last)
-        a0 = a1 = a2 = a3 = splat(offsets[k0])
-        b0 = b1 = b2 = b3 = splat(offsets[k1])
-        c0 = c1 = c2 = c3 = splat(offsets[k2])
-        d0 = d1 = d2 = d3 = splat(offsets[k3])
-        for i in range(coefficients.shape[1]):
-            y0, y1 = load(features, i, 0), load(features, i, 8)
-            y2, y3 = load(features, i, 16), load(features, i, 24)
-            f = broadcast(coefficients, k0, i)
-            a0, a1, a2, a3 = fma(f, y0, a0), fma(f, y1, a1), fma(f, y2, a2), fma(f, y3, a3)
-            f = broadcast(coefficients, k1, i)
-            b0, b1, b2, b3 = fma(f, y0, b0), fma(f, y1, b1), fma(f, y2, b2), fma(f, y3, b3)
-            f = broadcast(coefficients, k2, i)
-            c0, c1, c2, c3 = fma(f, y0, c0), fma(f, y1, c1), fma(f, y2, c2), fma(f, y3, c3)
-            f = broadcast(coefficients, k3, i)
-            d0, d1, d2, d3 = fma(f, y0, d0), fma(f, y1, d1), fma(f, y2, d2), fma(f, y3, d3)
-        _store_row(scores, k0, start, a0, a1, a2, a3)
-        _store_row(scores, k1, start, b0, b1, b2, b3)
-        _store_row(scores, k2, start, c0, c1, c2, c3)
-        _store_row(scores, k3, start, d0, d1, d2, d3)
-
-
-@jit_helper
-def _store_row(out, k, b, v0, v1, v2, v3):
-    store(out, k, b, v0)
-    store(out, k, b + 8, v1)
-    store(out, k, b + 16, v2)
-    store(out, k, b + 24, v3)
-
-
-@jit_helper
 def _by_differences(x, means, factors, constants, shifts, scores):
     """Score the components that lie too far from the center again."""
     for k in range(scores.shape[0]):
@@ -92,23 +45,24 @@ def _by_differences(x, means, factors, constants, shifts, scores):
 def expanded_diagonal_scores(x, means, factors, constants, scores):
     """Do as `diagonal_scores`, in expanded form."""
     n_components, depth = means.shape
-    center = _shared_center(means)
+    center = shared_center(means)
     coefficients = np.empty((n_components, 2 * depth))
     offsets, shifts = np.empty((2, n_components))
     _linear_part(means, factors, constants, center, coefficients, offsets, shifts)
     for k in range(n_components):
         for i in range(depth):
             coefficients[k, depth + i] = -0.5 * factors[k, 0, i]
-    features = aligned_empty(2 * depth, 32)
+    features = aligned_empty(2 * depth, TILE)
     zero = splat(0.0)
-    for start in range(0, x.shape[1], 32):
+    for start in range(0, x.shape[1], TILE):
         for i in range(depth):
             o = splat(center[i])
-            for b in range(0, 32, LANES):
+            for b in range(0, TILE, LANES):
                 y = minus(load(x, i, start + b), o)
                 store(features, i, b, y)
                 store(features, depth + i, b, fma(y, y, zero))
-        _multiply(coefficients, features, offsets, start, scores)
+        fill_tile(offsets, start, scores)
+        add_products(coefficients, 0, features, features.shape[0], start, scores)
     _by_differences(x, means, factors, constants, shifts, scores)
 
 
@@ -116,22 +70,23 @@ def expanded_diagonal_scores(x, means, factors, constants, scores):
 def spherical_scores(x, means, factors, constants, scores):
     """Do as `diagonal_scores`, where all precisions of a component are the same, in expanded form."""
     n_components, depth = means.shape
-    center = _shared_center(means)
+    center = shared_center(means)
     coefficients = np.empty((n_components, depth + 1))
     offsets, shifts = np.empty((2, n_components))
     _linear_part(means, factors, constants, center, coefficients, offsets, shifts)
     for k in range(n_components):
         coefficients[k, depth] = -0.5 * factors[k, 0, 0]
-    features = aligned_empty(depth + 1, 32)
-    for start in range(0, x.shape[1], 32):
-        for b in range(0, 32, LANES):
+    features = aligned_empty(depth + 1, TILE)
+    for start in range(0, x.shape[1], TILE):
+        for b in range(0, TILE, LANES):
             norm = splat(0.0)
             for i in range(depth):
                 y = minus(load(x, i, start + b), splat(center[i]))
                 store(features, i, b, y)
                 norm = fma(y, y, norm)
             store(features, depth, b, norm)
-        _multiply(coefficients, features, offsets, start, scores)
+        fill_tile(offsets, start, scores)
+        add_products(coefficients, 0, features, features.shape[0], start, scores)
     _by_differences(x, means, factors, constants, shifts, scores)
 
 
@@ -273,7 +228,7 @@ def diagonal_moments(x, table, responsibilities, means, count, first, second):
             n_chosen += 1
         else:
             _add_picked(table, means, responsibilities, k, rows, n_active, first, seconds)
-    center = _shared_center(means).reshape((1, depth))
+    center = shared_center(means).reshape((1, depth))
     sums = aligned_empty(8, 2 * depth)
     for g in range(0, n_chosen, 8):
         for i in range(0, depth, LANES):

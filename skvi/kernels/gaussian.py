@@ -15,8 +15,8 @@ from skvi.kernels.special import NEGATIVE_INFINITY
 CUT = 32.24
 # Leading features that a first, cheap distance looks at; it pays from twice as many features on.
 SCREEN_DEPTH = 8
-# Rows of a block that are screened first, to see whether it pays.
-SAMPLE = 64
+# Rows of a block that tell whether screening pays.
+SAMPLE = 32
 
 
 @jit_helper
@@ -139,35 +139,58 @@ def _screen(x, means, factors, constants, scores, bounds, tile, begin, end):
 
 
 @jit_helper
-def _surviving(scores, k, bounds, rows, n_rows):
-    """List the rows in which component k may still matter; return their number."""
+def _surviving(scores, k, bounds, rows, begin, end):
+    """List the rows of a range in which component k may still matter; return their number."""
     n = 0
-    for b in range(0, n_rows, 8):
+    for b in range(begin, end, 8):
         n = append_greater(scores, k, b, bounds, rows, n)
     return n
 
 
 @jit_helper
-def _complete(x, mean, factor, constant, scores, k, bounds, rows, distances, tile):
-    """Complete component k in the rows where it may still matter; elsewhere its score becomes -inf."""
+def _complete(x, mean, factor, constant, scores, k, bounds, rows, distances, tile, begin):
+    """Complete component k in the rows from `begin` on where it may still matter; elsewhere its score becomes -inf."""
     n_rows = scores.shape[1]
-    n = _surviving(scores, k, bounds, rows, n_rows)
-    if 2 * n > n_rows:
-        _dense_scores(x, mean, factor, constant, x.shape[0], tile, scores, k, 0, n_rows)
+    n = _surviving(scores, k, bounds, rows, begin, n_rows)
+    if 2 * n > n_rows - begin:
+        _dense_scores(x, mean, factor, constant, x.shape[0], tile, scores, k, begin, n_rows)
         return
     _distances(x, mean, factor, rows, n, tile, distances)
-    for b in range(n_rows):
+    for b in range(begin, n_rows):
         scores[k, b] = NEGATIVE_INFINITY
     for j in range(n):
         scores[k, rows[j]] = constant - 0.5 * distances[0, j]
+
+
+@jit_helper
+def _screening_pays(x, means, factors, constants, scores, bounds, tile, rows, n_rows):
+    """Whether few components would survive screening in the first rows, whose scores are known."""
+    n_components = scores.shape[0]
+    leading = aligned_empty(n_components, n_rows)
+    for b in range(n_rows):
+        largest = scores[0, b]
+        for k in range(1, n_components):
+            largest = max(largest, scores[k, b])
+        bounds[0, b] = largest - CUT
+    survivors = 0
+    for k in range(n_components):
+        _dense_scores(x, means[k], factors[k], constants[k], SCREEN_DEPTH, tile, leading, k, 0, n_rows)
+        survivors += _surviving(leading, k, bounds, rows, 0, n_rows)
+    return 2 * survivors <= n_components * n_rows
+
+
+@jit_helper
+def _score_all(x, means, factors, constants, scores, tile, begin, end):
+    """Scores of all components in a range of rows."""
+    for k in range(scores.shape[0]):
+        _dense_scores(x, means[k], factors[k], constants[k], x.shape[0], tile, scores, k, begin, end)
 
 
 @jit
 def full_scores(x, means, factors, constants, scores):
     """scores[k, b] = constants[k] - |factors[k] (x[:, b] - means[k])|^2 / 2."""
     tile = aligned_empty(x.shape[0], 32)
-    for k in range(scores.shape[0]):
-        _dense_scores(x, means[k], factors[k], constants[k], x.shape[0], tile, scores, k, 0, scores.shape[1])
+    _score_all(x, means, factors, constants, scores, tile, 0, scores.shape[1])
 
 
 @jit
@@ -182,18 +205,24 @@ def screened_full_scores(x, means, factors, constants, scores):
     bounds = np.empty((1, n_rows))
     rows = np.empty(n_rows + 8, np.int64)
     sample = min(SAMPLE, n_rows)
-    _screen(x, means, factors, constants, scores, bounds, tile, 0, sample)
-    survivors = 0
-    for k in range(n_components):
-        survivors += _surviving(scores, k, bounds, rows, sample)
-    if 2 * survivors > n_components * sample:
-        for k in range(n_components):
-            _dense_scores(x, means[k], factors[k], constants[k], x.shape[0], tile, scores, k, 0, n_rows)
+    _score_all(x, means, factors, constants, scores, tile, 0, sample)
+    if not _screening_pays(x, means, factors, constants, scores, bounds, tile, rows, sample):
+        _score_all(x, means, factors, constants, scores, tile, sample, n_rows)
         return
     _screen(x, means, factors, constants, scores, bounds, tile, sample, n_rows)
     distances = np.empty((1, n_rows + 32))
     for k in range(n_components):
-        _complete(x, means[k], factors[k], constants[k], scores, k, bounds, rows, distances, tile)
+        _complete(x, means[k], factors[k], constants[k], scores, k, bounds, rows, distances, tile, sample)
+
+
+@jit_helper
+def shared_center(means):
+    """The mean of the means."""
+    center = np.zeros(means.shape[1])
+    for k in range(means.shape[0]):
+        for i in range(means.shape[1]):
+            center[i] += means[k, i] / means.shape[0]
+    return center
 
 
 @jit_helper

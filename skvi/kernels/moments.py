@@ -12,6 +12,8 @@ from skvi.kernels.simd import aligned_empty, append_greater, broadcast, fma, loa
 # Doubles in a chunk of picked rows, which stays in a first-level cache while the tiles go over it.
 _CHUNK_DOUBLES = 3072
 _MOST_ROWS = 48
+# Largest ratio of a sum of squares about a shared center to what is left of it about a component's own mean.
+LARGEST_RATIO = 1e3
 
 
 @jit_helper
@@ -108,19 +110,30 @@ def full_moments(x, table, responsibilities, means, count, first, second):
     is meant (see `mirror`).
     """
     n_components, n_rows = responsibilities.shape
-    columns = table.shape[1]
     rows, zeros = row_scratch(n_rows)
-    chunk = max(min(_CHUNK_DOUBLES // columns, _MOST_ROWS), 1)
-    d = aligned_empty(chunk, columns)
-    e = aligned_empty(chunk, columns)
+    d, e = difference_scratch(table.shape[1])
     for k in range(n_components):
         n_active, mass = active_rows(responsibilities, k, zeros, rows)
         count[k] += mass
-        for start in range(0, n_active, chunk):
-            n = min(chunk, n_active - start)
-            _pick(table, means, responsibilities, k, rows, start, n, d, e)
-            _add_rows(e, n, k, first)
-            _scatter(d, e, n, second[k % second.shape[0]])
+        add_picked(table, means, responsibilities, k, rows, n_active, d, e, first, second[k % second.shape[0]])
+
+
+@jit_helper
+def difference_scratch(columns):
+    """Room for the differences of some rows from a mean, and for these times responsibilities."""
+    chunk = max(min(_CHUNK_DOUBLES // columns, _MOST_ROWS), 1)
+    return aligned_empty(chunk, columns), aligned_empty(chunk, columns)
+
+
+@jit_helper
+def add_picked(table, means, responsibilities, k, rows, n_active, d, e, first, second):
+    """Add the moments of the rows listed, about the mean of component k."""
+    chunk = d.shape[0]
+    for start in range(0, n_active, chunk):
+        n = min(chunk, n_active - start)
+        _pick(table, means, responsibilities, k, rows, start, n, d, e)
+        _add_rows(e, n, k, first)
+        _scatter(d, e, n, second)
 
 
 @jit_helper

@@ -13,7 +13,7 @@ from skvi.kernels.simd import aligned_empty
 
 
 @jit
-def soft_pass(kernels, rows, weights, width, columns, means, factors, constants, reference, count, first, second):
+def soft_pass(kernels, rows, weights, width, columns, heard, about, count, first, second):
     """Soften the scores of all rows, block by block, and add their moments; return the sum of their entropies.
 
     Parameters
@@ -22,39 +22,42 @@ def soft_pass(kernels, rows, weights, width, columns, means, factors, constants,
     rows, weights : (N, D), any dtype and layout, and (N,)
     width, columns : int
         Rows of a block, and columns of its table: D8, or 0 where the moments read x alone.
-    means, factors, constants : (K, D4), (K or 1, D4 or 1, D4), (K,)
-        What the scores take.
-    reference, count, first, second : (K, D8), (K,), (K, D8), (K or 1, D8 or 1, D8)
-        What the moments take.
+    heard : tuple of arrays
+        What the scores take between the block and their own array: means (K, D4), factors, constants (K,) ...
+    about : tuple of arrays
+        What the moments take between responsibilities and sums: their reference (K, D8) ...
+    count, first, second : (K,), (K, D8), (K or 1, D8 or 1, D8)
+        The sums.
     """
     load, score, assign, gather = kernels
-    x = aligned_empty(means.shape[1], width)
+    n_components, depth = heard[0].shape
+    x = aligned_empty(depth, width)
     table = aligned_empty(width, columns)
-    scores = aligned_empty(constants.size, width)
+    scores = aligned_empty(n_components, width)
     block_weights = np.empty(width)
     row_bounds = np.empty(width)
     entropy = 0.0
     for start in range(0, rows.shape[0], width):
         call(load, (rows, weights, start, x, table, block_weights))
-        call(score, (x, means, factors, constants, scores))
+        call(score, (x, *heard, scores))
         entropy += value_of(assign, (scores, block_weights, row_bounds))
-        call(gather, (x, table, scores, reference, count, first, second))
+        call(gather, (x, table, scores, *about, count, first, second))
     return entropy
 
 
 _compiled = {}
 
 
-def soft_kernels(score, gather, rows, weights, layout):
-    """What a `soft_pass` calls for rows and weights of a layout: `score` for scores and `gather` for moments."""
+def soft_kernels(score, gather, block, heard, about):
+    """What a `soft_pass` calls for rows like those of a block: `score` for scores and `gather` for moments."""
     # Asking numba for the types takes longer than a pass over small data.
-    key = score, gather, layout
+    key = score, gather, block.layout
     if key not in _compiled:
         vector, matrix, cube = np.empty(0), np.empty((0, 0)), np.empty((0, 0, 0))
         _compiled[key] = entries(
-            entry(load_block, rows, weights, 0, matrix, matrix, vector),
-            entry(score, matrix, matrix, cube, vector, matrix),
+            entry(load_block, block.values, block.weights, 0, matrix, matrix, vector),
+            entry(score, matrix, *heard, matrix),
             entry(soften, matrix, vector, vector),
-            entry(gather, matrix, matrix, matrix, matrix, vector, matrix, cube),
+            entry(gather, matrix, matrix, matrix, *about, vector, matrix, cube),
         )
     return _compiled[key]

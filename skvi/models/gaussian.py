@@ -7,18 +7,27 @@ from scipy.special import gammaln
 
 from skvi.families import Moments, NormalGamma, NormalWishart, SphericalNormalGamma, TiedNormalWishart
 from skvi.families.normal_precision import LOG_2PI
-from skvi.kernels import diagonal, moments
+from skvi.kernels import diagonal, expanded, moments
 from skvi.kernels import gaussian as kernels
 from skvi.kernels.blocks import FEATURE_TILE, TABLE_TILE, padded
 from skvi.models.rows import pad
 
+# Fewest components that may be worth making the products of features that all of them share.
+_FEWEST_EXPANDED = 8
+# Deviations from its mean within which most of a component's rows lie.
+_DEVIATIONS = 3.0
+# Rounding changes the bound by 1e-12 of this for each row, at most by 2e-11.
+_LARGEST_EXTENT = 1e5
+
 
 class Messages(NamedTuple):
-    """Parameters of scores, c_k less half a squared distance from m_k, padded for the kernels."""
+    """Parameters of scores, c_k less half a squared distance from m_k, as the kernels take them."""
 
-    constants: np.ndarray  # (K,)
-    means: np.ndarray  # (K, D4)
-    factors: np.ndarray  # (K, D4, D4) lower triangular, (1, D4, D4) where shared, or (K, 1, D4) precisions
+    #: means (K, D4); factors (K, D4, D4) lower triangular, (1, D4, D4) where shared, or (K, 1, D4) precisions;
+    #: constants (K,)
+    scores: tuple
+    #: what moments take beside their reference: in the expanded form, which components are near its center
+    moments: tuple = ()
 
 
 def _pad(array, n_axes):
@@ -26,11 +35,28 @@ def _pad(array, n_axes):
 
 
 def _triangular(constants, means, factors):
-    return Messages(constants, _pad(means, 1), _pad(factors, 2))
+    return _pad(means, 1), _pad(factors, 2), constants
 
 
 def _diagonal(constants, means, precisions):
-    return Messages(constants, _pad(means, 1), _pad(precisions, 1)[:, None])
+    return _pad(means, 1), _pad(precisions, 1)[:, None], constants
+
+
+def _deep(n_features):
+    """Whether a few of many features tell that a component does not matter, and scatters are worth expanding."""
+    return n_features >= 2 * kernels.SCREEN_DEPTH
+
+
+def _near(q):
+    """Which components lie near enough to the mean of means for scatters about it.
+
+    These lose digits in the measure of w' |P| w, w being how far most of a component's rows are from that center.
+    """
+    if len(q.mean) < _FEWEST_EXPANDED:
+        return np.zeros(len(q.mean), dtype=bool)
+    deviation = np.sqrt(np.diagonal(q.scale, axis1=-2, axis2=-1) / q.dof[:, None])
+    extent = np.abs(q.mean - q.mean.mean(axis=0)) + _DEVIATIONS * deviation
+    return np.einsum("kd,kd->k", extent, (np.abs(q.expected_precision) @ extent[..., None])[..., 0]) < _LARGEST_EXTENT
 
 
 def scatter_kernel(n_features):
@@ -56,6 +82,10 @@ class GaussianComponents:
     def log_base_measure(self, n_features):
         """Log base measure of a row (nats)."""
         return -0.5 * n_features * LOG_2PI
+
+    def unheard(self, n_components, n_features):
+        """What moments take beside their reference where there is no q yet."""
+        return ()
 
     def empty(self, n_components, n_features):
         """Zeroed accumulators of count, first and second moments for one task."""
@@ -118,12 +148,20 @@ class FullComponents(_FullMoments):
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""
-        return _triangular(self._constants(q, log_weights), q.mean, q.precision.expected_factor)
+        scores = _triangular(self._constants(q, log_weights), q.mean, q.precision.expected_factor)
+        return Messages(scores, (_near(q),) if _deep(q.n_features) else ())
+
+    def unheard(self, n_components, n_features):
+        """What moments take beside their reference where there is no q yet."""
+        return (np.zeros(n_components, dtype=bool),) if _deep(n_features) else ()
 
     def score_kernel(self, n_features):
         """The kernel of scores: expected log joint of rows and components, less the base measure."""
-        deep = n_features >= 2 * kernels.SCREEN_DEPTH
-        return kernels.screened_full_scores if deep else kernels.full_scores
+        return kernels.screened_full_scores if _deep(n_features) else kernels.full_scores
+
+    def moment_kernel(self, n_features):
+        """The kernel that adds moments, and whether it reads a block's table."""
+        return (expanded.expanded_full_moments, True) if _deep(n_features) else scatter_kernel(n_features)
 
     def cost(self, n_components, n_features):
         """Arithmetic operations per row, and bytes of a result."""
@@ -136,7 +174,7 @@ class FullComponents(_FullMoments):
         spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
         factor = q.precision.expected_factor / np.sqrt(q.dof * spread)[..., None, None]
         log_scale = -np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(-1)
-        constants, means, factors = _triangular(np.zeros(len(q.mean)), q.mean, factor)
+        means, factors, constants = _triangular(np.zeros(len(q.mean)), q.mean, factor)
 
         def log_density(x, out):
             kernels.full_scores(x, means, factors, constants, out)
@@ -159,7 +197,7 @@ class TiedComponents(_FullMoments):
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""
-        return _triangular(self._constants(q, log_weights), q.mean, q.precision.expected_factor[None])
+        return Messages(_triangular(self._constants(q, log_weights), q.mean, q.precision.expected_factor[None]))
 
     def score_kernel(self, n_features):
         """The kernel of scores: expected log joint of rows and components, less the base measure."""
@@ -177,7 +215,7 @@ class TiedComponents(_FullMoments):
         spread = (q.mean_precision + 1.0) / (q.mean_precision * dof)
         factor = q.precision.expected_factor / np.sqrt(q.dof)
         log_scale = 0.5 * d * np.log(spread) - np.log(np.diagonal(factor)).sum()
-        constants, means, factors = _triangular(np.zeros(len(q.mean)), q.mean, factor[None])
+        means, factors, constants = _triangular(np.zeros(len(q.mean)), q.mean, factor[None])
 
         def log_density(x, out):
             kernels.tied_scores(x, means, factors, constants, out)
@@ -194,7 +232,7 @@ class DiagonalComponents(_DiagonalMoments):
 
     def messages(self, q, log_weights):
         """What the rows hear of q."""
-        return _diagonal(self._constants(q, log_weights), q.mean, q.expected_precision)
+        return Messages(_diagonal(self._constants(q, log_weights), q.mean, q.expected_precision))
 
     def predictive(self, q):
         """Product over features of each component's Student-t, as a function of x."""
@@ -223,7 +261,7 @@ class SphericalComponents(_DiagonalMoments):
     def messages(self, q, log_weights):
         """What the rows hear of q."""
         precisions = np.repeat(q.expected_precision[:, None], q.n_features, axis=1)
-        return _diagonal(self._constants(q, log_weights), q.mean, precisions)
+        return Messages(_diagonal(self._constants(q, log_weights), q.mean, precisions))
 
     def _unpad(self, second, d):
         return super()._unpad(second, d).sum(axis=1)
@@ -234,7 +272,7 @@ class SphericalComponents(_DiagonalMoments):
         dof = d * q.dof
         squared = q.scale * (q.mean_precision + 1.0) / (q.mean_precision * dof)
         precisions = np.repeat(1.0 / squared[:, None], d, axis=1)
-        constants, means, factors = _diagonal(np.zeros(len(q.mean)), q.mean, precisions)
+        means, factors, constants = _diagonal(np.zeros(len(q.mean)), q.mean, precisions)
 
         def log_density(x, out):
             kernels.diagonal_scores(x, means, factors, constants, out)

@@ -67,19 +67,18 @@ class Mixture(ConjugateModel):
 
     def local_step(self, block, messages, state=None):
         accumulators = self.components.empty(self.n_components, self.n_features)
-        constants, means, factors = messages.components
+        heard = messages.components
         # Without a table rows and means have the same columns; a table's are padded further.
-        reference = pad(messages.reference, 1, TABLE_TILE) if self._with_table else means
+        reference = pad(messages.reference, 1, TABLE_TILE) if self._with_table else heard.scores[0]
+        about = (reference, *heard.moments)
         entropy = soft_pass(
-            soft_kernels(self._score, self._gather, block.values, block.weights, block.layout),
+            soft_kernels(self._score, self._gather, block, heard.scores, about),
             block.values,
             block.weights,
             block_width(block.n_rows, self._block_rows),
             reference.shape[1] if self._with_table else 0,
-            means,
-            factors,
-            constants,
-            reference,
+            heard.scores,
+            about,
             *accumulators,
         )
         return self._summary(messages.reference, accumulators, entropy, block.weight), None
@@ -97,10 +96,11 @@ class Mixture(ConjugateModel):
     def start_step(self, block, start):
         accumulators = self.components.empty(self.n_components, self.n_features)
         means = pad(start.reference, 1, TABLE_TILE)
+        unheard = self.components.unheard(self.n_components, self.n_features)
         for part, loaded in kernel_blocks(block, self._block_rows, self._with_table):
             scores = self._scores_scratch(loaded)
             start.assign(block, part, loaded, scores)
-            self._gather(loaded.x, loaded.table, scores, means, *accumulators)
+            self._gather(loaded.x, loaded.table, scores, means, *unheard, *accumulators)
         # The entropy of a start is nobody's business: the first sweep replaces the summary.
         return self._summary(start.reference, accumulators, 0.0, block.weight)
 
@@ -115,8 +115,7 @@ class Mixture(ConjugateModel):
             yield part, block, scores
 
     def _score_by(self, messages):
-        constants, means, factors = messages.components
-        return lambda x, scores: self._score(x, means, factors, constants, scores)
+        return lambda x, scores: self._score(x, *messages.components.scores, scores)
 
     def _soft_blocks(self, block, score):
         """Yield (range, row bounds, responsibilities) of the rows of a block."""

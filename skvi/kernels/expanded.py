@@ -1,0 +1,128 @@
+"""Scatters of full Gaussians in expanded form: products of matrices where most rows matter to most components.
+
+About one center o that all components share, y = x - o, moments are sums of r y and r y y', moved to the means by
+the parallel-axis rule. The products y y' are made once for all components, and sums over rows fill the registers.
+What cancels is of the size of m - o beside a component's width: those that are too far, or too thin, go by
+differences. Shapes as in `moments`; near (K,) marks the others.
+"""
+
+import numpy as np
+
+from skvi._numba import jit, jit_helper
+from skvi.kernels.gaussian import shared_center
+from skvi.kernels.moments import LARGEST_RATIO, active_rows, add_picked, difference_scratch, row_scratch
+from skvi.kernels.products import GROUP, TILE, add_weighted
+from skvi.kernels.simd import LANES, aligned_empty, load, store, times
+
+# Doubles of a chunk of rows, each twice in succession.
+_CHUNK_DOUBLES = 3072
+# Work of moments by products, for each component that takes part and to begin with, where 1 is what one component
+# takes of rows that it picks.
+_SHARE = 0.6
+_BEGIN = 3.0
+
+
+@jit
+def expanded_full_moments(x, table, responsibilities, means, near, count, first, second):
+    """Do as `full_moments`; `second` is (K, D8, D8)."""
+    n_components, n_rows = responsibilities.shape
+    rows, zeros = row_scratch(n_rows)
+    masses = np.empty(n_components)
+    chosen = np.zeros(n_components + GROUP, np.int64)
+    n_chosen = 0
+    work = 0.0
+    for k in range(n_components):
+        n_active, masses[k] = active_rows(responsibilities, k, zeros, rows)
+        count[k] += masses[k]
+        if near[k] and n_active > _SHARE * n_rows:
+            chosen[n_chosen] = k
+            n_chosen += 1
+            work += n_active / n_rows
+    if work < _BEGIN + _SHARE * n_chosen:
+        n_chosen = 0
+    center = shared_center(means)
+    sums = _product_moments(table, center, responsibilities, chosen, n_chosen)
+    d, e = difference_scratch(table.shape[1])
+    offset = np.empty(table.shape[1])
+    j = 0
+    for k in range(n_components):
+        if j < n_chosen and chosen[j] == k:
+            j += 1
+            if _add_about_mean(sums[j - 1], masses[k], means[k], center, offset, first[k], second[k]):
+                continue
+        n_active, _ = active_rows(responsibilities, k, zeros, rows)
+        add_picked(table, means, responsibilities, k, rows, n_active, d, e, first, second[k])
+
+
+@jit_helper
+def _product_moments(table, center, responsibilities, chosen, n_chosen):
+    """Sums of r y and r y y' of the chosen components.
+
+    Products stand in units of D8, one for each distance s: y_i y_(i + s), features counted round in a circle. Every
+    pair of features is at a distance of at most half the circle. The first unit is y itself.
+    """
+    n_rows, columns = table.shape
+    # As many units at a time as fill whole tiles.
+    step = 4 if columns % 16 else (2 if columns % TILE else 1)
+    n_units = -(-(2 + columns // 2) // step) * step
+    sums = aligned_empty(-(-n_chosen // GROUP) * GROUP, n_units * columns)
+    sums[:] = 0.0
+    if n_chosen == 0:
+        return sums
+    chunk = max(_CHUNK_DOUBLES // (2 * columns), 8)
+    circle = aligned_empty(chunk, 2 * columns)
+    features = aligned_empty(chunk, step * columns)
+    for start in range(0, n_rows, chunk):
+        n = min(chunk, n_rows - start)
+        _center_rows(table, start, n, center, circle)
+        for unit in range(0, n_units, step):
+            for u in range(step):
+                _multiply_circle(circle, n, unit + u, features, u * columns)
+            add_weighted(features, n, responsibilities, start, chosen, unit * columns, sums)
+    return sums
+
+
+@jit_helper
+def _center_rows(table, start, n, center, circle):
+    """circle[b] = y_b twice in succession, for n rows."""
+    columns = table.shape[1]
+    for b in range(n):
+        for i in range(columns):
+            y = table[start + b, i] - center[i]
+            circle[b, i] = y
+            circle[b, columns + i] = y
+
+
+@jit_helper
+def _multiply_circle(circle, n, unit, features, column):
+    """Set a unit of features: y_i, or y_i y_(i + s) with s = unit - 1."""
+    columns = circle.shape[1] // 2
+    for b in range(n):
+        for i in range(0, columns, LANES):
+            y = load(circle, b, i)
+            store(features, b, column + i, times(y, load(circle, b, i + unit - 1)) if unit > 0 else y)
+
+
+@jit_helper
+def _add_about_mean(sums, mass, mean, center, offset, first, second):
+    """Add the sums of one component, about its own mean; return whether enough digits are left."""
+    columns = mean.size
+    for i in range(columns):
+        offset[i] = mean[i] - center[i]
+        square = sums[columns + i]
+        if not (square - offset[i] * (2.0 * sums[i] - mass * offset[i])) * LARGEST_RATIO >= square:
+            return False
+    for i in range(columns):
+        first[i] += sums[i] - mass * offset[i]
+        # sum r (y - n)(y - n)' = sum r y y' - n s' - (s - mass n) n', s = sum r y
+        left = sums[i] - mass * offset[i]
+        for j in range(i + 1):
+            second[i, j] -= offset[i] * sums[j] + left * offset[j]
+    half = columns // 2
+    for s in range(half + 1):
+        unit = (1 + s) * columns
+        for j in range(half if s == half else columns - s):
+            second[j + s, j] += sums[unit + j]
+        for i in range(columns - s if s < half else columns, columns):
+            second[i, i + s - columns] += sums[unit + i]
+    return True
