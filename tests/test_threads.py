@@ -275,17 +275,23 @@ def blas_threads():
 
 @pytest.fixture
 def blas():
-    """How many threads BLAS has; put back afterwards, so that one failure brings no other."""
+    """How many threads BLAS has, two at least; put back afterwards, so that one failure brings no other."""
     controller = ThreadpoolController().select(user_api="blas")
+    before = blas_threads()
+
+    def put(n_threads):
+        for library, n in zip(controller.lib_controllers, n_threads, strict=True):
+            # Since threadpoolctl 3.8 the first thread to set a limit is the only one that may.
+            getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
+            library.set_num_threads(n)
+            getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
+
+    put([max(2, n) for n in before])
     threads = blas_threads()
     if max(threads, default=1) < 2:
         pytest.skip("BLAS has one thread only")
     yield threads
-    for library, n_threads in zip(controller.lib_controllers, threads, strict=True):
-        # Since threadpoolctl 3.8 the first thread to set a limit is the only one that may.
-        getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
-        library.set_num_threads(n_threads)
-        getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
+    put(before)
 
 
 def test_blas_is_limited_and_restored(blas):
