@@ -4,6 +4,8 @@ A loop calls the function with each of the rows `start` to `stop` of vectors (T,
 and writes what it returns into the same rows of out.
 """
 
+import numpy as np
+
 from skvi._numba import CompileError, is_jitted, jit_closure
 
 __all__ = ["CompileError", "is_jitted", "loop_of_arrays", "loop_of_numbers"]
@@ -26,9 +28,11 @@ def loop_of_arrays(function):
     @jit_closure
     def loop(vectors, arguments, start, stop, out):
         for t in range(start, stop):
-            values = function(vectors[t], *arguments)
-            if values.shape != out[t].shape:
+            values, row = function(vectors[t], *arguments), out[t]
+            if values.shape != row.shape:
                 raise ValueError("the function returns arrays of other shapes for other draws")
-            out[t] = values
+            # An assignment of all at once takes two seconds to compile.
+            for i in np.ndindex(row.shape):
+                row[i] = values[i]
 
     return loop
