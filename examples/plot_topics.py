@@ -16,7 +16,7 @@ import warnings
 
 import pandas as pd
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 from sklearn.pipeline import Pipeline
 
 from skvi import MeanFieldTopicModel
@@ -71,16 +71,15 @@ words = CountVectorizer(stop_words=stop_words, token_pattern=r"\b[a-z]{3,}\b", m
 pipeline = Pipeline([("words", words), ("topics", MeanFieldTopicModel(random_state=0))], memory=cache.name)
 
 # %%
-# `score` is the mean ELBO of held-out texts, so a grid search needs no `scoring`. A quarter of the texts is kept apart
-# for another question: how probable is each word of one half of a text, given the other half?
-train, held_out = train_test_split(corpus["text"], test_size=0.25, random_state=0)
+# `score` is the mean ELBO of held-out texts, so a grid search by it alone needs no `scoring`. Here half of the texts
+# answer another question too: how probable is each word of one half of a text, given the other half?
+scoring = {"ELBO": lambda fit, texts: fit[-1].elbo_, "held-out ELBO": Pipeline.score}
+scoring["log p(word)"] = lambda fit, texts: fit[-1].document_completion(fit[0].transform(texts), random_state=0)
 sizes = [5, 10, 25, 50, 100, 200]
-search = GridSearchCV(pipeline, {"topics__n_components": sizes}, cv=2, refit=False).fit(train)
-table = pd.DataFrame({"held-out ELBO": search.cv_results_["mean_test_score"]}, index=pd.Index(sizes, name="topics"))
-for k in sizes:
-    words, topics = pipeline.set_params(topics__n_components=k).fit(train).named_steps.values()
-    table.loc[k, "log p(word)"] = topics.document_completion(words.transform(held_out), random_state=0)
-    table.loc[k, "ELBO"] = topics.elbo_
+split = ShuffleSplit(1, test_size=0.5, random_state=0)
+search = GridSearchCV(pipeline, {"topics__n_components": sizes}, scoring=scoring, cv=split, refit=False)
+results = search.fit(corpus["text"]).cv_results_
+table = pd.DataFrame({name: results[f"mean_test_{name}"] for name in scoring}, index=pd.Index(sizes, name="topics"))
 print(f"\nThe held-out ELBO of a text peaks at {table['held-out ELBO'].idxmax()} topics:\n")
 print(table.round({"held-out ELBO": 1, "log p(word)": 3, "ELBO": 0}).to_string())
 
