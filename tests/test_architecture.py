@@ -1,6 +1,7 @@
 """The house rules: imports only go downwards, and options, printing and sizes stay where they belong."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,12 @@ def read_modules(root):
 
 MODULES = read_modules(ROOT)
 
+parsed = functools.cache(ast.parse)
+
 
 def imported_names(source):
     """Full names of all that a source imports, wherever in the file; a relative import starts with a dot."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -137,7 +140,7 @@ def own_jit(modules):
     """Uses of numba's compiling decorators outside the one place that knows its options."""
     found = []
     for module, source in modules.items():
-        tree = ast.parse(source)
+        tree = parsed(source)
         aliases = numba_aliases(tree)
         names = [name.rpartition(".")[2] for name in imported_names(source) if is_within(name, "numba")]
         names += [
@@ -153,7 +156,7 @@ def parallel_options(modules):
     """Numba's own parallelism, which kills forked children and aborts under threads."""
     found = []
     for module, source in modules.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(parsed(source)):
             if "prange" in (getattr(node, "id", None), getattr(node, "attr", None), getattr(node, "name", None)):
                 found.append(f"{module} uses prange")
             option = isinstance(node, ast.keyword) and node.arg == "parallel"
@@ -168,7 +171,7 @@ def prints(modules):
     return [
         f"{module}:{node.lineno}"
         for module, source in modules.items()
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsed(source))
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print" and module != "base"
     ]
 
@@ -183,7 +186,7 @@ def long_functions(modules):
     return [
         f"{module}.{node.name}: {length} lines"
         for module, source in modules.items()
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsed(source))
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and (length := node.end_lineno - node.lineno + 1) > LONGEST_FUNCTION
         and room(module) != "kernels"

@@ -306,8 +306,9 @@ def test_infer_documents(n_topics, fresh, max_steps):
 
 
 @pytest.mark.parametrize("first", [0, 13])
-@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("dtype", "index_dtype"), [(np.float32, np.int32), (np.float64, np.int32), (np.float64, np.int64)]
+)
 def test_infer_documents_takes_any_matrix(dtype, index_dtype, first):
     documents = make_documents(LENGTHS[:6], dtype, index_dtype, first)
     messages, _ = expected(plain_topics, word_concentrations(3))

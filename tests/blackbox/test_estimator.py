@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skvi import BlackBoxVI, SVGDSampler
 from tests.blackbox.cases import Line, Normal, Recorder, Softmax, line
 
-FEW = dict(n_particles=20, max_iter=30)
+FEW = dict(n_particles=20, max_iter=30, evaluate_every=10)
 ESTIMATORS = [SVGDSampler(model, **FEW) for model in (None, Line(), Softmax())]
 
 

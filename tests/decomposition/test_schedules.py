@@ -37,12 +37,11 @@ def test_threads_change_no_bit(learning_method, priors):
     X = corpus(150, 60)
     settings = dict(learning_method=learning_method, batch_size=40, max_iter=12, n_init=2, random_state=0, **priors)
     one = MeanFieldTopicModel(9, n_jobs=1, **settings).fit(X)
-    for n_jobs in (2, 3):
-        several = MeanFieldTopicModel(9, n_jobs=n_jobs, **settings).fit(X)
-        assert several.elbo_history_ == one.elbo_history_
-        assert_array_equal(several.components_, one.components_)
-        assert_array_equal(several.restart_elbos_, one.restart_elbos_)
-        assert_array_equal(several.transform(X), one.transform(X))
+    several = MeanFieldTopicModel(9, n_jobs=3, **settings).fit(X)
+    assert several.elbo_history_ == one.elbo_history_
+    assert_array_equal(several.components_, one.components_)
+    assert_array_equal(several.restart_elbos_, one.restart_elbos_)
+    assert_array_equal(several.transform(X), one.transform(X))
 
 
 @quiet

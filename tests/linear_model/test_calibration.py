@@ -1,5 +1,7 @@
 """Simulation-based calibration: where everything is drawn from the prior, intervals cover at their level."""
 
+import functools
+
 import numpy as np
 import pytest
 from scipy.stats import gamma as gamma_distribution
@@ -13,7 +15,8 @@ HYPER = dict(alpha_1=4.0, alpha_2=4.0, lambda_1=3.0, lambda_2=3.0)
 N_FEATURES = 5
 
 
-def simulate(prior, seed, fit_intercept=True):
+@functools.cache
+def simulate(prior, seed, fit_intercept):
     """A fit to rows whose coefficients and precisions come from the prior, and the truth behind it."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((45, N_FEATURES)) + 1.0
@@ -54,7 +57,7 @@ def test_intervals_cover_at_their_level(prior, fit_intercept):
 def test_ranks_of_the_truth_are_uniform():
     ranks = {"coefficient": [], "noise": [], "target": []}
     for seed in range(N_SIMULATIONS):
-        model, X, y, coefficients, _, alpha = simulate("ridge", seed)
+        model, X, y, coefficients, _, alpha = simulate("ridge", seed, True)
         q = model.posterior_
         ranks["coefficient"].append(norm.cdf(coefficients[0], q.weights.mean[0], np.sqrt(q.weights.var[0])))
         noise = q.noise_precision

@@ -8,12 +8,9 @@ SETTINGS = [
     BayesianLogisticRegressionVI(),
     BayesianLogisticRegressionVI(prior="ard"),
     BayesianLogisticRegressionVI(bound="jaakkola", fit_intercept=False),
-    BayesianPoissonRegressionVI(),
-    BayesianPoissonRegressionVI(prior="ard", weight_precision=2.0, n_init=2),
-    BayesianPoissonRegressionVI(fit_intercept=False),
-    BayesianLogisticRegressionVI(covariance="diag"),
     BayesianLogisticRegressionVI(covariance="low_rank", rank=2, prior="ard"),
-    BayesianPoissonRegressionVI(covariance="low_rank", rank=1, fit_intercept=False),
+    BayesianPoissonRegressionVI(),
+    BayesianPoissonRegressionVI(covariance="low_rank", rank=1, fit_intercept=False, n_init=2),
     BayesianPoissonRegressionVI(covariance="diag", prior="ard"),
 ]
 
