@@ -1,5 +1,7 @@
 """The kernels of Wishart distributions and of conjugate updates; also runs without compilation."""
 
+import math
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -107,6 +109,30 @@ def test_gain_of_gaussians(n, d, form):
     expected = plain_conjugate.gain_of_gaussians(*inputs)
     scale = np.sum(expectations[1] * (second + inputs[0][3] + inputs[1][3]))
     assert_allclose(conjugate.gain_of_gaussians(*inputs), expected, rtol=1e-12, atol=1e-13 * scale)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_parts_of_sticks(n):
+    a, b = 10.0 ** np.random.default_rng(n).uniform(-3.0, 3.0, size=(2, n))
+    got, expected = np.empty((2, 3, n))
+    log_normalizers = sticks.stick_parts(a, b, *got), plain_sticks.stick_parts(a, b, *expected)
+    assert_allclose(got, expected, rtol=1e-13, atol=1e-14 * np.abs(expected).max())
+    assert_allclose(*log_normalizers, rtol=1e-13)
+    # A whole number of factors, large next to b: 1 / B(n, b) = b (1 + b) (1 + b / 2) ... (1 + b / (n - 1)).
+    for count in (1, 7, 8, 100_000):
+        exact = -np.log(b).sum() - sum(math.fsum(np.log1p(x / np.arange(1.0, count))) for x in b)
+        assert_allclose(sticks.stick_parts(np.full(n, float(count)), b, *got), exact, rtol=1e-13, atol=1e-13)
+    b[-1] = 0.0
+    assert np.isnan([twin.stick_parts(a, b, *got) for twin in (sticks, plain_sticks)]).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_counts_of_sticks(n):
+    inputs = np.random.default_rng(n).uniform(size=(3, n))
+    got, expected = np.empty((2, 2, n))
+    sticks.add_counts(*inputs, *got)
+    plain_sticks.add_counts(*inputs, *expected)
+    assert_allclose(got, expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])

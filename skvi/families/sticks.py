@@ -1,11 +1,12 @@
 """Stick-breaking weights of the Dirichlet process, truncated."""
 
+import math
+
 import numpy as np
-from scipy.special import betaln, psi
 
 from skvi.families.base import Family, lazy
 from skvi.families.dirichlet import Dirichlet
-from skvi.kernels.sticks import pending_stick_gain
+from skvi.kernels.sticks import add_counts, pending_stick_gain, stick_parts
 
 
 class StickBreaking(Family):
@@ -35,44 +36,47 @@ class StickBreaking(Family):
         return super().log_prob(sticks) - float((np.log(sticks) + np.log1p(-sticks)).sum())
 
     def entropy(self):
-        stop, go_on = self._expectations
+        stop, go_on = self.expectations()
         return super().entropy() + float((stop + go_on).sum())
 
     def coordinates(self, statistics, origin=None):
         """Counts per component: a stick gains those that stop at it, and those that pass it."""
         return statistics, statistics[::-1].cumsum()[::-1] - statistics
 
+    def updated(self, statistics):
+        """Return the conjugate posterior: natural parameters plus the counts."""
+        a, b = np.empty(self.a.shape), np.empty(self.b.shape)
+        add_counts(self.a, self.b, statistics, a, b)
+        return StickBreaking(a, b)
+
+    @lazy
+    def _parts(self):
+        """E[log v], E[log(1 - v)], E[log pi] and the log-normaliser, NaN where there are no such sticks."""
+        stop, go_on, expected_log = np.empty((3, *self.a.shape))
+        return stop, go_on, expected_log, stick_parts(self.a, self.b, stop, go_on, expected_log)
+
     @property
     def proper(self):
-        return bool(self.a.min() > 0.0 and self.b.min() > 0.0)
+        return math.isfinite(self._parts[3])
 
     def sufficient_statistics(self, sticks, origin=None):
         return np.log(sticks), np.log1p(-sticks)
 
-    @lazy
-    def _log_normalizer(self):
-        return float(betaln(self.a, self.b).sum())
-
     def log_normalizer(self, origin=None):
-        return self._log_normalizer
-
-    @lazy
-    def _expectations(self):
-        both = psi(self.a + self.b)
-        return psi(self.a) - both, psi(self.b) - both
+        return self._parts[3]
 
     def expectations(self, origin=None):
-        return self._expectations
+        return self._parts[:2]
 
     @property
     def expected_log(self):
         """E[log pi_k], shape (n_components,)."""
-        stop, go_on = self._expectations
-        return stop + go_on.cumsum() - go_on
+        return self._parts[2]
 
     def gain(self, prior, statistics):
-        value = pending_stick_gain(prior.a, prior.b, statistics, self.a, self.b, *self._expectations)
-        return value + self._log_normalizer - prior._log_normalizer
+        stop, go_on, _, log_normalizer = self._parts
+        value = pending_stick_gain(prior.a, prior.b, statistics, self.a, self.b, stop, go_on)
+        return value + log_normalizer - prior.log_normalizer()
 
     @property
     def mean(self):

@@ -135,8 +135,8 @@ def digamma_tail(y):
 
 
 @jit_helper
-def log_gamma_tail(y):
-    """log Gamma(y) for y >= 8, relative to max(1, |log Gamma|) within 4e-16 (Abramowitz & Stegun 1964, 6.1.41)."""
+def stirling_rest(y):
+    """log Gamma(y) less (y - 1/2) log(y) - y + log(2 pi) / 2, for y >= 8 (Abramowitz & Stegun 1964, 6.1.41)."""
     inverse = 1.0 / y
     z = inverse * inverse
     p = 1.0 / 156.0
@@ -146,7 +146,13 @@ def log_gamma_tail(y):
     p = p * z + 1.0 / 1260.0
     p = p * z - 1.0 / 360.0
     p = p * z + 1.0 / 12.0
-    return (y - 0.5) * log_normal(y) - y + _HALF_LOG_2PI + p * inverse
+    return p * inverse
+
+
+@jit_helper
+def log_gamma_tail(y):
+    """log Gamma(y) for y >= 8, relative to max(1, |log Gamma|) within 4e-16."""
+    return (y - 0.5) * log_normal(y) - y + _HALF_LOG_2PI + stirling_rest(y)
 
 
 @jit_helper
@@ -161,6 +167,17 @@ def log_gamma(x):
     """log Gamma(x) for x > 0."""
     y, product, _ = gamma_parts(x)
     return log_gamma_tail(y) - log_normal(product)
+
+
+@jit_helper
+def log_beta(a, b):
+    """log Beta(a, b) for a, b > 0; the logarithms of Gamma of two large numbers would leave few digits of it."""
+    small, large = min(a, b), max(a, b)
+    if large < _SHIFT:
+        return math.lgamma(small) + math.lgamma(large) - math.lgamma(small + large)
+    total = small + large
+    rest = stirling_rest(large) - stirling_rest(total) - (large - 0.5) * math.log1p(small / large)
+    return math.lgamma(small) - small * (math.log(total) - 1.0) + rest
 
 
 NEGATIVE_INFINITY = -math.inf

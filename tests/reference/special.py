@@ -1,7 +1,7 @@
 """Twins of `skvi.kernels.special`, for arrays as well as numbers."""
 
 import numpy as np
-from scipy.special import gammaln, psi
+from scipy.special import betaln, gammaln, psi
 
 
 def exp_nonpositive(x):
@@ -26,6 +26,15 @@ def digamma_tail(y):
 
 def log_gamma_tail(y):
     return gammaln(y)
+
+
+def log_beta(a, b):
+    return betaln(a, b)
+
+
+def stirling_rest(y):
+    """Small beside its parts, so that it is exact to their rounding alone."""
+    return gammaln(y) - ((y - 0.5) * np.log(y) - y + 0.5 * np.log(2.0 * np.pi))
 
 
 def gamma_parts(x):
