@@ -15,7 +15,9 @@ class Gamma(Family):
     """
 
     def __init__(self, shape, rate):
-        self.shape, self.rate = np.broadcast_arrays(shape, rate)
+        shape, rate = np.asarray(shape), np.asarray(rate)
+        # Broadcasting takes longer than all else that small batches need.
+        self.shape, self.rate = (shape, rate) if shape.shape == rate.shape else np.broadcast_arrays(shape, rate)
 
     def natural(self, origin=None):
         return self.shape - 1.0, -self.rate
@@ -30,8 +32,12 @@ class Gamma(Family):
     def sufficient_statistics(self, value, origin=None):
         return np.log(value), value
 
-    def log_normalizer(self, origin=None):
+    @lazy
+    def _log_normalizer(self):
         return float((gammaln(self.shape) - self.shape * np.log(self.rate)).sum())
+
+    def log_normalizer(self, origin=None):
+        return self._log_normalizer
 
     @lazy
     def expected_log(self):
@@ -41,7 +47,7 @@ class Gamma(Family):
     def expectations(self, origin=None):
         return self.expected_log, self.mean
 
-    @property
+    @lazy
     def mean(self):
         """E[x]."""
         return self.shape / self.rate

@@ -19,7 +19,7 @@ class NormalGamma(NormalPrecision):
 
     @lazy
     def precision(self):
-        return Gamma(0.5 * self.dof[:, None], 0.5 * self.scale)
+        return Gamma(np.repeat(0.5 * self.dof, self.n_features).reshape(self.scale.shape), 0.5 * self.scale)
 
     @lazy
     def expected_log_det(self):

@@ -6,7 +6,7 @@ does not depend on the units of the data either, but for random responsibilities
 are thinned first, by a hash of each row's bits, so that finding centres costs less than a few sweeps.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,8 +34,7 @@ class NearestCenter(NamedTuple):
 
     def assign(self, rows, part, block, out):
         """Set out[k, b] to the row's weight where k is its centre, else zero."""
-        centers = _pad(self.reference)
-        diagonal_scores(block.x, centers, _repeated(1.0, centers), np.zeros(len(centers)), out)
+        _half_squares(block.x, self.reference, out)
         harden(out, block.weights, _threads.scratch("labels", block.weights.shape, np.int64))
 
 
@@ -77,13 +76,16 @@ def _row_hashes(x, seed):
     return hashed
 
 
-def _pad(array):
-    return pad(array, 1, FEATURE_TILE)
+@lru_cache(maxsize=8)
+def _units(n, depth):
+    """Precisions of one and constants of zero for n centres, as scores take them."""
+    return np.ones((n, 1, depth)), np.zeros(n)
 
 
-def _repeated(precision, centers):
-    """The same precision for each feature of each centre, as scores take it."""
-    return np.full((len(centers), 1, centers.shape[1]), precision)
+def _half_squares(x, centers, out):
+    """Set out[k, b] to minus half the squared distance of row b of a block from centre k."""
+    centers = pad(centers, 1, FEATURE_TILE)
+    diagonal_scores(x, centers, *_units(*centers.shape), out)
 
 
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -180,16 +182,15 @@ class Sample:
         self.block = Block(np.empty((padded(d, FEATURE_TILE), width)), np.empty((width, 0)), np.empty(width))
         load_block(self.values, self.weights, 0, *self.block)
 
-    def _scores(self, points, precision):
-        """Half the squared distances of all rows from points times minus the precision, shape (n_points, width)."""
+    def _scores(self, points):
+        """Minus half the squared distances of all rows from points, shape (n_points, width)."""
         out = np.empty((len(points), len(self.block.weights)))
-        centers = _pad(points)
-        diagonal_scores(self.block.x, centers, _repeated(precision, centers), np.zeros(len(points)), out)
+        _half_squares(self.block.x, points, out)
         return out
 
     def squared_distances(self, points):
         """Squared distances from points to all rows, shape (n_points, n_rows)."""
-        return -self._scores(points, 2.0)[:, : len(self.values)]
+        return -2.0 * self._scores(points)[:, : len(self.values)]
 
     def draw(self, n, rng):
         """Draw n distinct rows with chances by weight; all, repeated in turn, where there are fewer."""
@@ -239,7 +240,7 @@ class Sample:
         labels = np.empty(len(self.block.weights), np.int64)
         previous = np.full_like(labels, -1)
         for _ in range(most_sweeps):
-            scores = self._scores(centers, 1.0)
+            scores = self._scores(centers)
             harden(scores, self.block.weights, labels)
             if (labels == previous).all():
                 break
