@@ -36,7 +36,7 @@ def random_definite(rng, *shape):
 
 def reduced(form, matrices):
     """What a form keeps of one matrix per component (of their sum, where it is shared)."""
-    diagonals = np.diagonal(matrices, axis1=1, axis2=2)
+    diagonals = np.diagonal(matrices, axis1=1, axis2=2).copy()
     return {FULL: matrices, TIED: matrices.sum(0), DIAGONAL: diagonals, SPHERICAL: diagonals.sum(1)}[form]
 
 

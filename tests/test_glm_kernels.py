@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from skvi.kernels import logistic, predictors, softmax
+from skvi.kernels.arrays import read_only
 from skvi.kernels.simd import LANES
 from skvi.models import likelihoods
 from skvi.models import softmax as softmax_rules
@@ -49,7 +50,7 @@ def padded(array, *shape):
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)
 def test_predictor_pass(n, d, k, layout):
     rng, depth = np.random.default_rng(0), -(-d // 4) * 4
-    rows = LAYOUTS[layout](rng.normal(size=(n, d)))
+    rows = read_only(LAYOUTS[layout](rng.normal(size=(n, d))))
     inputs = (
         predictors.predictor_kernels(),
         rows,
@@ -70,7 +71,7 @@ def test_predictor_pass(n, d, k, layout):
 @pytest.mark.parametrize(("n", "d", "_"), SHAPES)
 def test_independent_pass(n, d, _, layout):
     rng = np.random.default_rng(0)
-    rows = LAYOUTS[layout](rng.normal(size=(n, d)))
+    rows = read_only(LAYOUTS[layout](rng.normal(size=(n, d))))
     inputs = rows, *rng.normal(size=(3, d)), rng.uniform(size=d)
     got, expected = np.full((2, 2, n), np.nan)
     predictors.independent_pass(*inputs, *got)
@@ -82,7 +83,7 @@ def test_independent_pass(n, d, _, layout):
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)
 def test_site_pass(n, d, k, layout):
     rng, columns = np.random.default_rng(1), -(-d // 8) * 8
-    rows = LAYOUTS[layout](rng.normal(size=(n, d)))
+    rows = read_only(LAYOUTS[layout](rng.normal(size=(n, d))))
     curvature = rng.uniform(size=(k, n))
     curvature[:, ::3] = 0.0
     centers = padded(rng.normal(size=(k, d)), k, columns)

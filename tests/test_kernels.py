@@ -174,10 +174,11 @@ def test_load_block_takes_rows_of_any_number(n_features, n_rows):
     check_load_block(np.random.default_rng(1).normal(size=(n_rows, n_features)), n_features, n_rows)
 
 
-@pytest.mark.parametrize("writeable", [True, False])
+@pytest.mark.parametrize(
+    ("dtype", "writeable"), [(np.float64, True), (np.float64, False), (np.float32, False), (np.int64, True)]
+)
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
-def test_load_block_takes_any_dtype_and_layout(dtype, layout, writeable):
+def test_load_block_takes_any_dtype_and_layout(dtype, writeable, layout):
     rows = LAYOUTS[layout]((100.0 * np.random.default_rng(2).normal(size=(33, 5))).astype(dtype))
     rows.flags.writeable = writeable
     check_load_block(rows, 5, 33)

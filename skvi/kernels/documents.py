@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from skvi._numba import jit, jit_helper, wide_vectors
+from skvi.kernels.arrays import read_only
 from skvi.kernels.blocks import padded
 from skvi.kernels.document_steps import (
     COUNTS,
@@ -173,7 +174,8 @@ def infer_documents(
     logs : (n, K8)
         Becomes E[log theta].
     """
-    inputs = data, indices, indptr, words, offsets, evens, alpha, n_topics, fresh, max_steps, tol
+    matrix = map(read_only, (data, indices, indptr))
+    inputs = *matrix, words, offsets, evens, alpha, n_topics, fresh, max_steps, tol
     outputs = gamma, theta, ratios, bounds, logs
     _infer_documents(*inputs, outputs, _workspace(np.diff(indptr).max(initial=0), gamma.shape[1]))
     if len(bounds) > 0:

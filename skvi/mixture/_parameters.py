@@ -180,7 +180,7 @@ def make_starts(estimator, rows, description, random_state):
 
 
 def _given_start(init, rows, description, k):
-    array = check_array(init, dtype=np.float64, input_name="init_params")
+    array = check_array(init, dtype=np.float64, order="C", input_name="init_params")
     d = rows.values.shape[1]
     if array.shape == (k, d):
         return NearestCenter(array)

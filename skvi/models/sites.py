@@ -17,6 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from skvi.families.base import lazy
+from skvi.kernels.arrays import read_only
 from skvi.kernels.blocks import FEATURE_TILE, TABLE_TILE
 from skvi.kernels.moments import mirror
 from skvi.kernels.predictors import predictor_kernels, predictor_pass, site_kernels, site_pass
@@ -46,6 +47,10 @@ class Observations:
     y: np.ndarray
     weights: np.ndarray
     offset: object = None
+
+    def __post_init__(self):
+        if isinstance(self.x, np.ndarray):
+            object.__setattr__(self, "x", read_only(self.x))
 
     @property
     def n_rows(self):
@@ -151,6 +156,7 @@ class SiteSums:
         """Add weighted slopes and curvatures of dense rows, shape (K, N)."""
         self.totals += slope.sum(axis=1)
         sums = self.slopes, self.count, self.first, self.second
+        slope, curvature = np.ascontiguousarray(slope), np.ascontiguousarray(curvature)
         site_pass(site_kernels(), rows.x, slope, curvature, rows.block_width, self.centers, *sums)
 
     def gradient(self):
