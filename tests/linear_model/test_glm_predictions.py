@@ -110,7 +110,7 @@ def simulated(rng, n_rows, likelihood):
 def test_intervals_of_coefficients_cover_at_their_level(likelihood):
     rng, hits = np.random.default_rng(7), []
     Model = BayesianPoissonRegressionVI if likelihood == "poisson" else BayesianLogisticRegressionVI
-    for _ in range(1200):
+    for _ in range(800):
         rows, w, _, y = simulated(rng, 40, likelihood)
         if likelihood == "logistic" and len(set(y[:40])) < 2:
             continue
