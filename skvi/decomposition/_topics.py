@@ -62,7 +62,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
     mean_change_tol : float, default=1e-3
         Mean change of a document's concentrations below which it has settled.
     max_doc_update_iter : int, default=100
-        Largest number of steps for a document in `transform` and `score`, online, and at the end of a fit.
+        Largest number of steps for a document in `transform` and `score`, and at the end of a fit.
     random_state : int, RandomState instance or None, default=None
         Seed of the starts and of mini-batches.
     warm_start : bool, default=False
@@ -109,7 +109,8 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
     At the first fifteen visits documents start afresh from equal topics and take eight steps; afterwards they go on
     where they were, and the bound never falls. Documents that settle early, under topics that are not yet any good,
     would keep these topics as they are: on two corpora of newswire and blogs with 50 topics this order ends one to
-    two per cent above fits whose documents go on from the first visit.
+    two per cent above fits whose documents go on from the first visit. Online they always start afresh, and take
+    twenty steps.
 
     At the end each document keeps the better of its posterior and of the one that `transform` finds, so that
     `elbo_` is at least n * score(X) - posterior_.kl(prior_), n being the sum of weights.
@@ -290,7 +291,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
             self.n_components,
             self.n_features_in_,
             fresh_visits=_FRESH_SWEEPS,
-            fresh_steps=self.max_doc_update_iter if online else min(_FRESH_STEPS, self.max_doc_update_iter),
+            fresh_steps=min(_ONLINE_STEPS if online else _FRESH_STEPS, self.max_doc_update_iter),
             warm_steps=min(_WARM_STEPS, self.max_doc_update_iter),
             final_steps=self.max_doc_update_iter,
             tol=self.mean_change_tol,
@@ -376,6 +377,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
 
 _FRESH_SWEEPS = 15
 _FRESH_STEPS = 8
+_ONLINE_STEPS = 20
 _WARM_STEPS = 5
 
 

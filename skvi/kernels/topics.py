@@ -81,13 +81,22 @@ def finish_words(counts, offsets, words):
     return total(energy)
 
 
+@jit_helper
+def _add_difference(prior, w, own, difference):
+    """difference <- difference + prior[w] - own[w]: priors are of any strides, so that elements go one by one."""
+    for k in range(prior.shape[1]):
+        difference[0, k] += prior[w, k]
+    for k in range(own.shape[1]):
+        difference[0, k] -= own[w, k]
+
+
 @jit
-def expect_words(concentration, digammas, words, offsets, evens, log_sums):
+def expect_words(concentration, digammas, prior, words, offsets, evens, log_sums):
     """Set up a range of words for documents: exp(E[log beta]) relative to the word's largest.
 
     Parameters
     ----------
-    concentration : (v, K)
+    concentration, prior : (v, K)
     digammas : (K,)
         digamma of the topics' sums of concentrations.
     words, offsets : (v, K8), (v,)
@@ -99,22 +108,23 @@ def expect_words(concentration, digammas, words, offsets, evens, log_sums):
 
     Returns
     -------
-    float
-        Sum of log Gamma of the concentrations.
+    (float, float)
+        Sum of log Gamma of the concentrations, and that of E[log beta] times prior - concentration.
     """
     wide_vectors()
     n_words, n_topics = concentration.shape
     columns = words.shape[1]
-    logs = np.empty((1, columns))
+    logs, pending = np.zeros((1, columns)), np.zeros((1, columns))
     zero, one = splat(0.0), splat(1.0)
-    value = zero
+    value, gain = zero, zero
     for w in range(n_words):
         # log Gamma(1) is zero.
         for k in range(columns):
             words[w, k] = concentration[w, k] if k < n_topics else 1.0
         for k in range(columns):
             y, product, q = gamma_parts(words[w, k])
-            logs[0, k] = log_normal(y) + digamma_tail(y) - q
+            log_y = log_normal(y)
+            logs[0, k] = log_y + digamma_tail(y) - q
             words[w, k] = log_gamma_tail(y) - log_normal(product)
         for k in range(columns):
             logs[0, k] = logs[0, k] - digammas[k] if k < n_topics else -np.inf
@@ -122,19 +132,22 @@ def expect_words(concentration, digammas, words, offsets, evens, log_sums):
         for k in range(0, columns, LANES):
             largest = maximum(largest, load(logs, 0, k))
             value = fma(one, load(words, w, k), value)
+            store(pending, 0, k, zero)
         offsets[w] = highest(largest)
         for k in range(0, columns, LANES):
             store(words, w, k, exp_nonpositive(minus(load(logs, 0, k), splat(offsets[w]))))
         for k in range(n_topics, columns):
             words[w, k] = 0.0
             logs[0, k] = 0.0
+        _add_difference(prior, w, concentration, pending)
         whole, log_sum = zero, zero
         for k in range(0, columns, LANES):
             whole = fma(one, load(words, w, k), whole)
             log_sum = fma(one, load(logs, 0, k), log_sum)
+            gain = fma(load(logs, 0, k), load(pending, 0, k), gain)
         evens[w] = 1.0 / total(whole)
         log_sums[w] = total(log_sum)
-    return total(value)
+    return total(value), total(gain)
 
 
 @jit
@@ -152,7 +165,8 @@ def expected_gain(concentration, digammas, prior, statistics, factor):
     for w in range(n_words):
         for k in range(n_topics):
             own[0, k] = concentration[w, k]
-            pending[0, k] = prior[w, k] + factor * statistics[w, k] - own[0, k]
+            pending[0, k] = factor * statistics[w, k]
+        _add_difference(prior, w, concentration, pending)
         for k in range(columns):
             y, _, q = gamma_parts(own[0, k])
             own[0, k] = log_normal(y) + digamma_tail(y) - q
@@ -168,9 +182,13 @@ def expected_gain(concentration, digammas, prior, statistics, factor):
 @jit
 def add_prior(prior, statistics, concentration):
     """concentration <- prior + statistics: (v, K), (v, K8) and (v, K)."""
+    wide_vectors()
+    own = np.empty(concentration.shape[1])
     for w in range(concentration.shape[0]):
-        for k in range(concentration.shape[1]):
-            concentration[w, k] = prior[w, k] + statistics[w, k]
+        for k in range(len(own)):
+            own[k] = prior[w, k]
+        for k in range(len(own)):
+            concentration[w, k] = own[k] + statistics[w, k]
 
 
 @jit
@@ -180,8 +198,13 @@ def blend_words(earlier, prior, statistics, factor, rate, least, concentration):
     A leap, beyond one, goes no further than prior + least * factor * statistics. Shapes: statistics (v, K8), all else
     (v, K).
     """
+    wide_vectors()
+    own = np.empty(concentration.shape[1])
     for w in range(concentration.shape[0]):
-        for k in range(concentration.shape[1]):
+        for k in range(len(own)):
+            own[k] = prior[w, k]
+        for k in range(len(own)):
             count = factor * statistics[w, k]
-            new = (1.0 - rate) * earlier[w, k] + rate * (prior[w, k] + count)
-            concentration[w, k] = new if rate <= 1.0 else max(new, prior[w, k] + least * count)
+            new = (1.0 - rate) * earlier[w, k] + rate * (own[k] + count)
+            floor = own[k] + least * count
+            concentration[w, k] = new if rate <= 1.0 or new > floor else floor

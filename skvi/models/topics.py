@@ -5,6 +5,7 @@ return factors, one row per document and one number per word in it, and their su
 each of which one task owns: memory and bits do not depend on the number of threads.
 """
 
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import NamedTuple
@@ -30,11 +31,11 @@ from skvi.kernels.topics import (
 )
 from skvi.models.base import ConjugateModel, falling
 from skvi.models.concentrations import fitted_concentration
-from skvi.models.word_statistics import WordStatistics
+from skvi.models.word_statistics import Origin, WordStatistics
 
 # Operations per topic for a word that a document visits, and for a digamma and what belongs to it; and for what
 # else is done to tables of words.
-_VISIT_COST = 4.0
+_VISIT_COST = 1.0
 _DIGAMMA_COST = 60.0
 _TABLE_COST = 30.0
 # Leaps beyond the summary leave each count at least this share of itself.
@@ -47,8 +48,11 @@ class Messages(NamedTuple):
     words: np.ndarray  # (V, K8)
     offsets: np.ndarray  # (V,)
     evens: np.ndarray  # (V,)
+    topics: object  # a token of whose these are
+    gain: float  # sum over words of E[log beta] times prior - concentration
     alpha: np.ndarray  # (K8,)
     log_normalizer: float  # of the documents' prior
+    prior: Dirichlet  # of the topics
 
 
 class _Heard(NamedTuple):
@@ -57,6 +61,9 @@ class _Heard(NamedTuple):
     words: np.ndarray  # (V, K8)
     offsets: np.ndarray  # (V,)
     evens: np.ndarray  # (V,)
+    topics: object  # a token of whose these are
+    gain: float  # as in Messages, under this prior:
+    prior: Dirichlet
     log_sums: np.ndarray  # (V,), sums of E[log beta] over topics
 
 
@@ -134,8 +141,8 @@ class TopicModel(ConjugateModel):
     def blocks(self, data):
         # A task has its part of the words and of where they occur. It looks through all documents for them: few tasks.
         occurrences = data.occurrences()
-        rows = np.linspace(0.0, max(occurrences[-1], 1), len(occurrences))
-        word_ranges = cut_by_cost(occurrences + rows, 0.4 * self._visit_cost(data))
+        costs = self.columns * (_VISIT_COST * occurrences + _TABLE_COST * np.arange(len(occurrences)))
+        word_ranges = cut_by_cost(costs, costs[-1])
         return self.blocks_to_infer(data, word_ranges)
 
     def blocks_to_infer(self, data, word_ranges=()):
@@ -147,7 +154,7 @@ class TopicModel(ConjugateModel):
 
     def messages(self, posterior, prior, n_jobs=1):
         """What a local step hears of topics: for itself alone, since a total writes over it."""
-        heard = self._heard(posterior.topics, n_jobs)
+        heard = self._heard(posterior.topics, prior.topics, n_jobs)
         del vars(posterior.topics)["heard"]
         return self._messages(heard, prior)
 
@@ -155,31 +162,33 @@ class TopicModel(ConjugateModel):
         """The same for documents that are looked at by themselves; the topics keep it."""
         kept = vars(posterior.topics)
         if "read" not in kept:
-            kept["read"] = self._hear(posterior.topics, n_jobs)
+            kept["read"] = self._hear(posterior.topics, prior.topics, n_jobs)
         return self._messages(kept["read"], prior)
 
     def _messages(self, heard, prior):
         documents = prior.documents
-        return Messages(*heard[:3], self._padded(documents.concentration), documents.log_normalizer())
+        return Messages(*heard[:5], self._padded(documents.concentration), documents.log_normalizer(), heard.prior)
 
-    def _heard(self, topics, n_jobs):
+    def _heard(self, topics, prior, n_jobs):
         """What topics say, made once: who needs something of it before the next local step leaves it for that."""
         kept = vars(topics)
         if "heard" not in kept:
-            kept["heard"] = self._hear(topics, n_jobs)
+            kept["heard"] = self._hear(topics, prior, n_jobs)
         return kept["heard"]
 
-    def _hear(self, topics, n_jobs):
-        concentration = _words_first(topics.concentration)
+    def _hear(self, topics, prior, n_jobs):
+        concentration, before = _words_first(topics.concentration), prior.concentration.T
         digammas = psi(topics.mass)
-        words = aligned(self.n_words, self.columns)
-        heard = _Heard(words, *np.empty((3, self.n_words)))
+        words, rest = aligned(self.n_words, self.columns), np.empty((3, self.n_words))
         tasks = [
-            lambda v=slice(*edges): expect_words(concentration[v], digammas, *[array[v] for array in heard])
+            lambda v=slice(*edges): expect_words(concentration[v], digammas, before[v], words[v], *rest[:, v])
             for edges in cut(self.n_words, _DIGAMMA_COST * self.columns, 0.0)
         ]
-        topics.remember(sum(_threads.run(tasks, n_jobs)))
-        return heard
+        sum_log_gamma, gain = np.sum(_threads.run(tasks, n_jobs), axis=0)
+        topics.remember(sum_log_gamma)
+        # A new token each time: it stands for these values, whatever holds them.
+        token = vars(topics)["token"] = object()
+        return _Heard(words, *rest[:2], token, gain, prior, rest[2])
 
     def _padded(self, concentration):
         alpha = np.full(self.columns, PADDING)
@@ -264,16 +273,19 @@ class TopicModel(ConjugateModel):
         ranges = factors[0].block.word_ranges
         tasks = [lambda v=edges: _sum_words(factors, messages, *v) for edges in ranges]
         energy = sum(_threads.run(tasks, n_jobs))
+        origin = Origin(messages.topics, messages.prior, energy, messages.gain)
         statistics = {
-            "topics": WordStatistics(messages.words, self.n_topics, self.n_words),
+            "topics": WordStatistics(messages.words, self.n_topics, self.n_words, origin=origin),
             "documents": reduce(add, [summary.statistics["documents"] for summary in summaries]),
         }
         value = sum(summary.entropy for summary in summaries)
         return Summary(statistics, value - energy, sum(summary.weight for summary in summaries))
 
     def kept(self, summary):
-        statistics = {**summary.statistics, "topics": summary.statistics["topics"].compressed()}
-        return Summary(statistics, summary.entropy, summary.weight)
+        return _with_topics(summary, summary.statistics["topics"].compressed())
+
+    def lasting(self, summary, posterior):
+        return _with_topics(summary, replace(summary.statistics["topics"], origin=None))
 
     def global_step(self, prior, summary, posterior=None):
         counts = summary.statistics["topics"].dense().values
@@ -303,23 +315,30 @@ class TopicModel(ConjugateModel):
     def bound(self, prior, summary, posterior, n_jobs=1):
         """Evidence lower bound (nats): as `evidence_bound`, with the sum over words shared among threads."""
         p, q = prior.topics, posterior.topics
-        counts, factor = summary.statistics["topics"].scaled()
+        gain = self._gain(p, q, summary.statistics["topics"], n_jobs) + q.log_normalizer() - p.log_normalizer()
+        documents = prior.documents
+        own = documents.concentration @ summary.statistics["documents"] - summary.weight * documents.log_normalizer()
+        return float(summary.entropy + own + gain)
+
+    def _gain(self, p, q, statistics, n_jobs):
+        """Sum over words of E[log beta] times prior + counts - concentration."""
+        origin = statistics.origin
+        if origin is not None and origin.prior is p and origin.topics is vars(q).get("token"):
+            return statistics.factor * origin.energy + origin.gain
         if not q.remembers:
-            self._heard(q, n_jobs)
+            self._heard(q, p, n_jobs)
+        counts, factor = statistics.scaled()
         before, after, digammas = p.concentration.T, _words_first(q.concentration), psi(q.mass)
         tasks = [
             lambda v=slice(*edges): expected_gain(after[v], digammas, before[v], counts[v], factor)
             for edges in self._table_ranges()
         ]
-        gain = sum(_threads.run(tasks, n_jobs)) + q.log_normalizer() - p.log_normalizer()
-        documents = prior.documents
-        own = documents.concentration @ summary.statistics["documents"] - summary.weight * documents.log_normalizer()
-        return float(summary.entropy + own + gain)
+        return sum(_threads.run(tasks, n_jobs))
 
     def learned(self, prior, summary, posterior, rate=1.0):
         factors = dict(prior.items())
         for name, kind in self.learn.items():
-            logs, weight = self._evidence_of(name, summary, posterior)
+            logs, weight = self._evidence_of(name, summary, posterior, prior)
             old = prior[name].concentration
             if name == "topics":
                 old = old[0]
@@ -328,11 +347,11 @@ class TopicModel(ConjugateModel):
             factors[name] = Dirichlet(np.broadcast_to(new, prior[name].concentration.shape))
         return Joint(**factors) if self.learn else prior
 
-    def _evidence_of(self, name, summary, posterior):
+    def _evidence_of(self, name, summary, posterior, prior):
         """Sums of expected logarithms that the concentrations of a factor of the prior are learned from."""
         if name == "documents":
             return summary.statistics["documents"], summary.weight
-        return self._heard(posterior.topics, self.n_jobs).log_sums, float(self.n_topics)
+        return self._heard(posterior.topics, prior.topics, self.n_jobs).log_sums, float(self.n_topics)
 
     def order_by_mass(self, summary):
         return falling(summary.statistics["topics"].dense().values[:, : self.n_topics].sum(axis=0))
@@ -358,6 +377,10 @@ class TopicModel(ConjugateModel):
         gamma = state.gamma.copy()
         gamma[:, : self.n_topics] = state.gamma[:, order]
         return _State(gamma, state.visits)
+
+
+def _with_topics(summary, topics):
+    return Summary({**summary.statistics, "topics": topics}, summary.entropy, summary.weight)
 
 
 def _words_first(array):

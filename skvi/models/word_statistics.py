@@ -1,8 +1,18 @@
 """Expected counts of words by topics: the statistics that topics are learned from."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Origin(NamedTuple):
+    """Where statistics come from: the local step that is their last."""
+
+    topics: object  # a token of the posterior that the documents heard
+    prior: object
+    energy: float  # sum of the counts times E[log beta] of that posterior
+    gain: float  # sum of prior - concentration of that posterior, times E[log beta]
 
 
 @dataclass(frozen=True)
@@ -18,6 +28,8 @@ class WordStatistics:
         Words that the rows are of; None is all.
     factor : float
         What the values are to be multiplied by: tables are large, and who reads one can do that by the way.
+    origin : Origin or None
+        Of these very values, where they are those of a local step.
     """
 
     values: np.ndarray
@@ -25,6 +37,7 @@ class WordStatistics:
     n_words: int
     rows: np.ndarray | None = None
     factor: float = 1.0
+    origin: Origin | None = None
 
     def __array__(self, dtype=None, copy=None):
         return self.dense().values[:, : self.n_topics].T
@@ -32,7 +45,7 @@ class WordStatistics:
     def dense(self):
         """The same counts with a row for each word, and no factor."""
         if self.factor != 1.0:
-            return replace(self, values=self.factor * self.values, factor=1.0).dense()
+            return replace(self, values=self.factor * self.values, factor=1.0, origin=None).dense()
         if self.rows is None:
             return self
         values = np.zeros((self.n_words, self.values.shape[1]))
@@ -48,12 +61,12 @@ class WordStatistics:
         if self.rows is not None:
             return self
         rows = np.flatnonzero(self.values.any(axis=1))
-        return replace(self, values=self.values[rows], rows=rows)
+        return replace(self, values=self.values[rows], rows=rows, origin=None)
 
     def permuted(self, order):
         """The counts with topics in another order."""
         columns = np.concatenate([order, np.arange(self.n_topics, self.values.shape[1])])
-        return replace(self, values=np.take(self.values, columns, axis=1))
+        return replace(self, values=np.take(self.values, columns, axis=1), origin=None)
 
     def _with(self, values):
         return WordStatistics(values, self.n_topics, self.n_words)

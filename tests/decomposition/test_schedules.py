@@ -74,7 +74,7 @@ def counts_of(X, topics, alpha, tol, max_steps):
     """Expected counts of topics by words of documents that start from equal topics."""
     k, v = topics.shape
     words, (offsets, evens, log_sums) = np.empty((v, k)), np.empty((3, v))
-    plain.expect_words(topics.T, psi(topics.sum(axis=1)), words, offsets, evens, log_sums)
+    plain.expect_words(topics.T, psi(topics.sum(axis=1)), topics.T, words, offsets, evens, log_sums)
     gamma, theta, logs = np.empty((3, X.shape[0], k))
     ratios, bounds, counts = np.empty(X.nnz), np.empty(X.shape[0]), np.zeros((v, k))
     outputs = gamma, theta, ratios, bounds, logs
@@ -87,7 +87,7 @@ def counts_of(X, topics, alpha, tol, max_steps):
 
 def stochastic_steps(topics, first, batches, total, alpha, eta, decay, offset):
     """Stochastic variational inference (Hoffman et al. 2013, fig. 4) of topics that `first` documents have set up."""
-    settled = alpha, 1e-3, 100
+    settled = alpha, 1e-3, 20
     topics = eta + total / first.shape[0] * counts_of(first, topics, *settled)
     for t, batch in enumerate(batches, 1):
         rate = (t + offset) ** -decay

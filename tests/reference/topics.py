@@ -20,7 +20,7 @@ def finish_words(counts, offsets, words):
     return float((words * logs).sum())
 
 
-def expect_words(concentration, digammas, words, offsets, evens, log_sums):
+def expect_words(concentration, digammas, prior, words, offsets, evens, log_sums):
     k = concentration.shape[1]
     words[:] = 0.0
     expected_log = psi(concentration) - digammas
@@ -28,7 +28,7 @@ def expect_words(concentration, digammas, words, offsets, evens, log_sums):
     words[:, :k] = exp_nonpositive(expected_log - offsets[:, None])
     evens[:] = 1.0 / words.sum(axis=1)
     log_sums[:] = expected_log.sum(axis=1)
-    return float(gammaln(concentration).sum())
+    return float(gammaln(concentration).sum()), float((expected_log * (prior - concentration)).sum())
 
 
 def expected_gain(concentration, digammas, prior, statistics, factor):
