@@ -25,46 +25,19 @@ from skvi.kernels.topics import (
     add_prior,
     add_words,
     blend_words,
-    expect_words,
     expected_gain,
     finish_words,
 )
 from skvi.models.base import ConjugateModel, falling
 from skvi.models.concentrations import fitted_concentration
+from skvi.models.heard import Messages, hear, words_first
 from skvi.models.word_statistics import Origin, WordStatistics
 
-# Operations per topic for a word that a document visits, and for a digamma and what belongs to it; and for what
-# else is done to tables of words.
+# Operations per topic for a word that a document visits, and for a word in what is done to tables of words.
 _VISIT_COST = 1.0
-_DIGAMMA_COST = 60.0
 _TABLE_COST = 30.0
 # Leaps beyond the summary leave each count at least this share of itself.
 _LEAST_SHARE = 0.5
-
-
-class Messages(NamedTuple):
-    """What documents hear of topics and of their own prior. A total makes the words into its statistics."""
-
-    words: np.ndarray  # (V, K8)
-    offsets: np.ndarray  # (V,)
-    evens: np.ndarray  # (V,)
-    topics: object  # a token of whose these are
-    gain: float  # sum over words of E[log beta] times prior - concentration
-    alpha: np.ndarray  # (K8,)
-    log_normalizer: float  # of the documents' prior
-    prior: Dirichlet  # of the topics
-
-
-class _Heard(NamedTuple):
-    """What topics say, word by word."""
-
-    words: np.ndarray  # (V, K8)
-    offsets: np.ndarray  # (V,)
-    evens: np.ndarray  # (V,)
-    topics: object  # a token of whose these are
-    gain: float  # as in Messages, under this prior:
-    prior: Dirichlet
-    log_sums: np.ndarray  # (V,), sums of E[log beta] over topics
 
 
 class _Factors(NamedTuple):
@@ -162,7 +135,7 @@ class TopicModel(ConjugateModel):
         """The same for documents that are looked at by themselves; the topics keep it."""
         kept = vars(posterior.topics)
         if "read" not in kept:
-            kept["read"] = self._hear(posterior.topics, prior.topics, n_jobs)
+            kept["read"] = hear(posterior.topics, prior.topics, n_jobs)
         return self._messages(kept["read"], prior)
 
     def _messages(self, heard, prior):
@@ -173,22 +146,8 @@ class TopicModel(ConjugateModel):
         """What topics say, made once: who needs something of it before the next local step leaves it for that."""
         kept = vars(topics)
         if "heard" not in kept:
-            kept["heard"] = self._hear(topics, prior, n_jobs)
+            kept["heard"] = hear(topics, prior, n_jobs)
         return kept["heard"]
-
-    def _hear(self, topics, prior, n_jobs):
-        concentration, before = _words_first(topics.concentration), prior.concentration.T
-        digammas = psi(topics.mass)
-        words, rest = aligned(self.n_words, self.columns), np.empty((3, self.n_words))
-        tasks = [
-            lambda v=slice(*edges): expect_words(concentration[v], digammas, before[v], words[v], *rest[:, v])
-            for edges in cut(self.n_words, _DIGAMMA_COST * self.columns, 0.0)
-        ]
-        sum_log_gamma, gain = np.sum(_threads.run(tasks, n_jobs), axis=0)
-        topics.remember(sum_log_gamma)
-        # A new token each time: it stands for these values, whatever holds them.
-        token = vars(topics)["token"] = object()
-        return _Heard(words, *rest[:2], token, gain, prior, rest[2])
 
     def _padded(self, concentration):
         alpha = np.full(self.columns, PADDING)
@@ -295,7 +254,7 @@ class TopicModel(ConjugateModel):
     def step_towards(self, posterior, prior, summary, rate):
         """Blend concentrations; leaps beyond leave each count at least a share of itself."""
         counts, factor = summary.statistics["topics"].scaled()
-        earlier, before = _words_first(posterior.topics.concentration), prior.topics.concentration.T
+        earlier, before = words_first(posterior.topics.concentration), prior.topics.concentration.T
         return self._made_of(
             lambda v, own: blend_words(earlier[v], before[v], counts[v], factor, rate, _LEAST_SHARE, own)
         )
@@ -328,7 +287,7 @@ class TopicModel(ConjugateModel):
         if not q.remembers:
             self._heard(q, p, n_jobs)
         counts, factor = statistics.scaled()
-        before, after, digammas = p.concentration.T, _words_first(q.concentration), psi(q.mass)
+        before, after, digammas = p.concentration.T, words_first(q.concentration), psi(q.mass)
         tasks = [
             lambda v=slice(*edges): expected_gain(after[v], digammas, before[v], counts[v], factor)
             for edges in self._table_ranges()
@@ -381,11 +340,6 @@ class TopicModel(ConjugateModel):
 
 def _with_topics(summary, topics):
     return Summary({**summary.statistics, "topics": topics}, summary.entropy, summary.weight)
-
-
-def _words_first(array):
-    """The transpose of (n_topics, n_words), in rows of one word each."""
-    return np.ascontiguousarray(array.T)
 
 
 def _better(block, first, second):
