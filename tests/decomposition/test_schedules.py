@@ -222,8 +222,8 @@ def test_a_failing_fit_leaves_the_earlier_one(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    for kernel in ("infer_documents", "add_words", "expect_words"):
-        monkeypatch.setattr(f"skvi.models.topics.{kernel}", interrupted)
+    for kernel in ("topics.infer_documents", "topics.add_words", "heard.expect_words"):
+        monkeypatch.setattr(f"skvi.models.{kernel}", interrupted)
         for method in (model.fit, model.partial_fit):
             with pytest.raises(KeyboardInterrupt):
                 method(X[:30, :40] if method == model.fit else X[:30])
