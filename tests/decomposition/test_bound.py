@@ -1,5 +1,7 @@
 """The bound is the evidence's: written out it is the same, it lies below, and it never falls."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -9,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skvi import MeanFieldTopicModel
 from skvi.decomposition._topics import _FRESH_SWEEPS
+from skvi.models.documents import Documents
 from tests.decomposition.cases import (
     corpus,
     document_bounds,
@@ -65,6 +68,23 @@ def test_bound_of_documents_that_have_not_settled_holds_too(fresh_steps):
     model.fit(X)
     gamma = model.transform(X, normalize=False)
     assert_allclose(model.score_samples(X), document_bounds(X, 1.0 / 3.0, model.components_, gamma), rtol=1e-10)
+
+
+def test_bound_right_after_a_local_step_is_the_one_at_any_moment():
+    X = corpus(30, WORDS, 3, 40, seed=1)
+    fitted = MeanFieldTopicModel(3, topic_word_prior=np.linspace(0.05, 2.0, WORDS), max_iter=3, random_state=0).fit(X)
+    model, prior, posterior = fitted._model(), fitted.prior_, fitted.posterior_
+    messages = model.messages(posterior, prior)
+    summary = 2.5 * model.total([model.local_step(b, messages, None)[0] for b in model.blocks(Documents.of(X))])
+    at_once, topics = model.bound(prior, summary, posterior), summary.statistics["topics"]
+    assert topics.origin is not None
+    summary.statistics["topics"] = replace(topics, origin=None)
+    assert_allclose(at_once, model.bound(prior, summary, posterior), rtol=1e-12)
+    # Of other topics the statistics know nothing.
+    other = fitted.set_params(random_state=1).fit(X).posterior_
+    again = model.bound(prior, summary, other)
+    summary.statistics["topics"] = topics
+    assert model.bound(prior, summary, other) == again != at_once
 
 
 @pytest.mark.parametrize("learning_method", METHODS)
