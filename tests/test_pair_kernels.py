@@ -35,6 +35,23 @@ def table_of(x, *arguments, module=pairs):
     return table
 
 
+def no_tiles():
+    return np.empty((0, pairs.BLOCK))
+
+
+def empty_tiles(n):
+    n_blocks = -(-n // pairs.BLOCK)
+    return np.full((n_blocks * (n_blocks + 1) // 2 * pairs.BLOCK, pairs.BLOCK), np.nan)
+
+
+def distances_of(x, tiles, module=pairs):
+    """Distances of all pairs, which are kept in the tiles too."""
+    n = len(x)
+    squares = np.full(n * (n - 1) // 2, np.nan)
+    module.pair_distances(panels_of(x), n, *np.triu_indices(-(-n // pairs.BLOCK)), tiles, squares)
+    return squares
+
+
 def ranges(n):
     """Ranges of blocks: within all, and between the first and the rest."""
     last = -(-n // pairs.BLOCK)
@@ -66,21 +83,27 @@ def test_sums(n, p, name):
     tables = [table_of(x, g, x.mean(axis=0), 1.0, 0.3)]
     if name == "imq_sums":
         tables.append(table_of(x, g, x.mean(axis=0), 0.0, 1.0))
+    tiles = empty_tiles(n)
+    distances_of(x, tiles)
     for first, second in ranges(n):
-        got, expected = np.ones((2, *tables[0].shape))
-        getattr(pairs, name)(panels_of(x), *tables, n, first, second, 0.4, got)
-        getattr(plain, name)(panels_of(x), *tables, n, first, second, 0.4, expected)
+        got, again, expected = np.ones((3, *tables[0].shape))
+        getattr(pairs, name)(panels_of(x), no_tiles(), *tables, n, first, second, 0.4, got)
+        getattr(pairs, name)(panels_of(x), tiles, *tables, n, first, second, 0.4, again)
+        getattr(plain, name)(panels_of(x), tiles, *tables, n, first, second, 0.4, expected)
         assert_allclose(got[:n], expected[:n], rtol=1e-12, atol=1e-13)
+        assert_array_equal(again[:n], got[:n])
 
 
 @pytest.mark.parametrize(("n", "p"), SHAPES)
 def test_pair_distances(n, p):
-    panels = panels_of(particles(n, p)[0])
-    first, second = np.triu_indices(-(-n // pairs.BLOCK))
-    got, expected = np.full((2, n * (n - 1) // 2), np.nan)
-    pairs.pair_distances(panels, n, first, second, got)
-    plain.pair_distances(panels, n, first, second, expected)
-    assert_allclose(got, expected, rtol=1e-13)
+    x = particles(n, p)[0]
+    expected = distances_of(x, no_tiles(), plain)
+    assert_allclose(distances_of(x, no_tiles()), expected, rtol=1e-13)
+    kept, wanted = empty_tiles(n), empty_tiles(n)
+    assert_array_equal(distances_of(x, kept), distances_of(x, no_tiles()))
+    distances_of(x, wanted, plain)
+    inside = np.isfinite(wanted)
+    assert_allclose(kept[inside], wanted[inside], rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize(("n", "p"), SHAPES)
@@ -127,6 +150,13 @@ def test_direction(n, p, name):
     h, repulsion = 0.7 * np.sqrt(p), 0.3
     expected = plain.stein_direction(x, g, name, h, repulsion)
     assert_allclose(stein_direction(x, g, name, h, repulsion=repulsion), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize(("n", "p"), [(1, 2), (40, 5), pytest.param(800, 3, marks=compiled)])
+def test_direction_at_the_median_bandwidth(n, p, name):
+    x, g = particles(n, p)
+    assert_array_equal(stein_direction(x, g, name), stein_direction(x, g, name, median_bandwidth(x)))
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skvi.gradient.stein import median_bandwidth, stein_direction
+from skvi.gradient.stein import stein_direction
 
 OURS = "skvi"
 
@@ -24,4 +24,4 @@ def numpy_step(x, g):
 
 def our_step(x, g, kernel="rbf", n_jobs=None):
     """The step of skvi."""
-    return stein_direction(x, g, kernel, median_bandwidth(x, n_jobs), n_jobs)
+    return stein_direction(x, g, kernel, n_jobs=n_jobs)

@@ -24,6 +24,10 @@ def n_blocks(n):
     return -(-n // pairs.BLOCK)
 
 
+#: the tiles of those who keep no distances
+NO_TILES = np.empty((0, pairs.BLOCK))
+
+
 def load_panels(name, rows):
     """The rows as kernels of pairs see them, in this thread's array of that name."""
     panels = _threads.scratch(name, (n_blocks(len(rows)) * rows.shape[1], pairs.BLOCK))
@@ -41,15 +45,28 @@ def median_square(x, n_jobs, n_pairs=MEDIAN_PAIRS):
     n_pairs : int
         Where there are more pairs, it is estimated from a sample of at least as many.
     """
-    n = len(x)
+    return median_and_tiles(x, None, n_jobs, n_pairs)[0]
+
+
+def median_and_tiles(x, panels, n_jobs, n_pairs=MEDIAN_PAIRS):
+    """The same, and the squared distances of all pairs in tiles, where there are no more than n_pairs.
+
+    Parameters
+    ----------
+    panels : ndarray or None
+        The rows as `load_panels` gives them; None keeps no distances.
+    """
+    n, tiles = len(x), NO_TILES
     meetings = _meetings(n, n_pairs)
     if not meetings.all:
-        x = x[_dealt(x[:, 0])]
-    squares = _squares(x, meetings, n_jobs)
-    if meetings.all:
-        return _median_of_all(squares, n)
-    total = n * (n - 1) // 2
-    return float(_smallest(squares, int((n * n // 2 - n) / 2 / total * len(squares))))
+        squares = _squares(load_panels("dealt", x[_dealt(x[:, 0])]), x.shape, meetings, tiles, n_jobs)
+        total = n * (n - 1) // 2
+        return float(_smallest(squares, int((n * n // 2 - n) / 2 / total * len(squares)))), tiles
+    if panels is None:
+        panels = load_panels("particles", x)
+    else:
+        tiles = _threads.scratch("tiles", (len(meetings.first) * pairs.BLOCK, pairs.BLOCK))
+    return _median_of_all(_squares(panels, x.shape, meetings, tiles, n_jobs), n), tiles
 
 
 class _Meetings(NamedTuple):
@@ -81,11 +98,11 @@ def _meetings(n, n_pairs):
     return _Meetings(everything, first, second, np.concatenate([[0], np.cumsum(counts)]))
 
 
-def _squares(x, meetings, n_jobs):
+def _squares(panels, shape, meetings, tiles, n_jobs):
     """Squared distances of all pairs of rows that meet."""
-    n, depth = x.shape
+    n, depth = shape
     starts = meetings.starts
-    panels, size = load_panels("particles", x), int(starts[-1])
+    size = int(starts[-1])
     out = _threads.scratch("squares", (size,)) if size <= 2 * MEDIAN_PAIRS else np.empty(size)
     n_meetings = len(meetings.first)
     n_tasks = max(1, min(_MOST_TASKS, n_meetings, int(len(out) * (depth + _PAIR_COST) / _TASK_COST)))
@@ -93,7 +110,7 @@ def _squares(x, meetings, n_jobs):
     _threads.run(
         [
             lambda a=a, b=b: pairs.pair_distances(
-                panels, n, meetings.first[a:b], meetings.second[a:b], out[starts[a] : starts[b]]
+                panels, n, meetings.first[a:b], meetings.second[a:b], tiles, out[starts[a] : starts[b]]
             )
             for a, b in pairwise(edges)
         ],

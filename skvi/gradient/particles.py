@@ -7,7 +7,7 @@ import numpy as np
 from skvi.gradient.entropy import cloud_entropy
 from skvi.gradient.laps import Laps
 from skvi.gradient.metric import Metric
-from skvi.gradient.stein import kernel_stein_discrepancy, median_bandwidth, stein_direction
+from skvi.gradient.stein import kernel_stein_discrepancy, stein_direction
 
 
 @dataclass
@@ -138,8 +138,8 @@ class SteinFlow:
         if self.drive is not None:
             gradients = gradients * self.drive(self.n_steps)
         y = self.metric.whiten(self.z)
-        bandwidth = self.bandwidth or median_bandwidth(y, n_jobs=self.n_jobs)
-        direction = stein_direction(y, self.metric.pull_back(gradients), self.kernel, bandwidth, n_jobs=self.n_jobs)
+        pulled = self.metric.pull_back(gradients)
+        direction = stein_direction(y, pulled, self.kernel, self.bandwidth, n_jobs=self.n_jobs)
         increment = self.optimizer.increment(direction)
         increment *= self.step.factor
         self.step.observe(direction, increment)

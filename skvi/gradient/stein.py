@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from skvi import _threads
-from skvi.gradient.distances import MEDIAN_PAIRS, load_panels, median_square, n_blocks
+from skvi.gradient.distances import MEDIAN_PAIRS, NO_TILES, load_panels, median_and_tiles, median_square, n_blocks
 from skvi.gradient.rounds import n_groups, play, rounds
 from skvi.kernels import pairs
 
@@ -18,7 +18,7 @@ KERNELS = ("rbf", "imq")
 _KERNEL_COST = 8
 
 
-def stein_direction(particles, gradients, kernel, bandwidth, n_jobs=None, repulsion=1.0):
+def stein_direction(particles, gradients, kernel, bandwidth=None, n_jobs=None, repulsion=1.0):
     r"""Direction in which particles move towards the target, Liu & Wang (2016), eq. 8.
 
     phi_i = (1/n) sum_j [k(x_j, x_i) g_j + repulsion * grad_{x_j} k(x_j, x_i)], with d = |x_j - x_i| and
@@ -34,8 +34,8 @@ def stein_direction(particles, gradients, kernel, bandwidth, n_jobs=None, repuls
     ----------
     particles, gradients : array-like of shape (n, P)
     kernel : {"rbf", "imq"}
-    bandwidth : float
-        h > 0.
+    bandwidth : float, default=None
+        h > 0; None takes `median_bandwidth` of the particles, which then finds the distances for both.
     n_jobs : int, default=None
         Threads; None takes all cores, or one inside a worker of joblib.
     repulsion : float, default=1.0
@@ -62,8 +62,13 @@ def stein_direction(particles, gradients, kernel, bandwidth, n_jobs=None, repuls
     x, g = _rows(particles, gradients)
     if kernel not in KERNELS:
         raise ValueError(f"kernel={kernel!r}: give one of {', '.join(map(repr, KERNELS))}")
-    center = x.mean(axis=0)
-    totals = _sums(x, g, center, kernel, _scale(bandwidth), repulsion, n_jobs)
+    n_jobs, tiles = _threads.effective_n_jobs(n_jobs), NO_TILES
+    panels = load_panels("particles", x)
+    if bandwidth is None:
+        typical, tiles = median_and_tiles(x, panels, n_jobs)
+        bandwidth = _bandwidth(x, typical)
+    center = x.sum(axis=0) / len(x)
+    totals = _sums(panels, tiles, x, g, center, kernel, _scale(bandwidth), repulsion, n_jobs)
     out = np.empty_like(x)
     # Of itself a particle feels k = 1 and no repulsion.
     pairs.directions(x, g, center, totals, out)
@@ -103,7 +108,11 @@ def median_bandwidth(particles, n_jobs=None, n_pairs=MEDIAN_PAIRS):
     0.3607
     """
     (x,) = _rows(particles)
-    typical = median_square(x, _threads.effective_n_jobs(n_jobs), n_pairs)
+    return _bandwidth(x, median_square(x, _threads.effective_n_jobs(n_jobs), n_pairs))
+
+
+def _bandwidth(x, typical):
+    """The bandwidth at a median of squared distances."""
     if typical == 0.0:
         # Beside one of them, particles that coincide leave no rounding.
         x = x - x[0]
@@ -148,6 +157,7 @@ def kernel_stein_discrepancy(particles, gradients, bandwidth=None, n_jobs=None):
     scale = _scale(median_bandwidth(x, n_jobs) if bandwidth is None else bandwidth)
     panels, scores = load_panels("particles", x), load_panels("scores", g)
     n, depth = x.shape
+    n_jobs = _threads.effective_n_jobs(n_jobs)
     sums = _play(n, depth, lambda *meeting: pairs.stein_kernel_sum(panels, scores, n, *meeting, scale), n_jobs)
     return math.sqrt(max(sum(sums), 0.0)) / n
 
@@ -176,10 +186,10 @@ def _padded(n):
     return -(-n // 8) * 8
 
 
-def _sums(x, g, center, kernel, scale, repulsion, n_jobs):
+def _sums(panels, tiles, x, g, center, kernel, scale, repulsion, n_jobs):
     """Sums over the other particles: of k g_j - w (x_j - center), and in the column beside of w."""
     n, depth = x.shape
-    panels, shape = load_panels("particles", x), (n_blocks(n) * pairs.BLOCK, _padded(depth + 1))
+    shape = n_blocks(n) * pairs.BLOCK, _padded(depth + 1)
 
     def table(name, drive, away):
         table = _threads.scratch(name, shape)
@@ -192,11 +202,11 @@ def _sums(x, g, center, kernel, scale, repulsion, n_jobs):
         add, tables = pairs.imq_sums, (table("drive", 1.0, 0.0), table("repulsion", 0.0, repulsion))
     totals = _threads.scratch("stein sums", shape)
     totals[:] = 0.0
-    _play(n, depth, lambda first, second: add(panels, *tables, n, first, second, scale, totals), n_jobs)
+    _play(n, depth, lambda first, second: add(panels, tiles, *tables, n, first, second, scale, totals), n_jobs)
     return totals
 
 
 def _play(n, depth, task, n_jobs):
     """Results of task(first, second) for all meetings of ranges of blocks."""
     groups = n_groups(n_blocks(n), float(n) ** 2 * (depth + _KERNEL_COST))
-    return play(rounds(n_blocks(n), groups), task, _threads.effective_n_jobs(n_jobs))
+    return play(rounds(n_blocks(n), groups), task, n_jobs)

@@ -3,7 +3,8 @@
 Shapes: `panels` (nb * P, B) holds nb blocks of B rows, each transposed, so that eight rows share an instruction;
 tables (nb * B, C8) hold what is summed over particles. Rows beyond the last particle are zero. Distances come from
 differences, not from products: particles that nearly coincide lose no digit, wherever they lie. Nothing is as large
-as all pairs, and a block of kernel values serves both of its sides.
+as all pairs, and a block of kernel values serves both of its sides; only of few particles are distances kept, in
+`tiles` (nt * B, B), one block of them below the other.
 """
 
 import math
@@ -182,21 +183,46 @@ def _clear_diagonal(k):
 
 
 @jit_helper
-def _rbf(d, scale, n_rows, n_columns):
-    """d <- exp(-scale d / 2), zero below 1e-200: numbers so small that products lose their leading bit take long."""
+def _tile(tiles, i, j):
+    """Distances of block i from block j >= i."""
+    place = (j * (j + 1) // 2 + i) * BLOCK
+    return tiles[place : place + BLOCK]
+
+
+@jit_helper
+def _distances(panels, tiles, n, i, j, out):
+    """Squared distances of block i from block j: those that are kept, or out."""
+    if tiles.shape[0] > 0:
+        return _tile(tiles, i, j)
+    depth = panels.shape[0] // -(-n // BLOCK)
+    _squared_distances(_panel(panels, depth, i), _panel(panels, depth, j), _size(n, i), _size(n, j), out)
+    return out
+
+
+@jit_helper
+def _whole(n):
+    """The next multiple of eight: numbers that products read and drop must not be what happens to be there."""
+    return -(-n // LANES) * LANES
+
+
+@jit_helper
+def _rbf(d, scale, n_rows, n_columns, k):
+    """k <- exp(-scale d / 2), zero below 1e-200: numbers so small that products lose their leading bit take long."""
     factor, negligible = splat(-0.5 * scale), splat(1e-200)
-    for i in range(n_rows):
+    for i in range(_whole(n_rows)):
         for b in range(0, n_columns, LANES):
-            store(d, i, b, drop_below(exp_nonpositive(times(factor, load(d, i, b))), negligible))
+            store(k, i, b, drop_below(exp_nonpositive(times(factor, load(d, i, b))), negligible))
 
 
 @jit
-def rbf_sums(panels, table, n, first, second, scale, out):
+def rbf_sums(panels, tiles, table, n, first, second, scale, out):
     """out[i] += sum_j exp(-scale |x_i - x_j|^2 / 2) table[j] over pairs i != j of two ranges of blocks, both ways.
 
     Parameters
     ----------
     panels : (nb * P, B)
+    tiles : (nb * (nb + 1) / 2 * B, B)
+        Squared distances of all pairs of blocks as `pair_distances` keeps them, or none at all.
     table, out : (nb * B, C8)
         What `out` holds beyond its first n rows has no meaning.
     n : int
@@ -205,14 +231,12 @@ def rbf_sums(panels, table, n, first, second, scale, out):
         Blocks, of which the first do not come after the second; the same range twice for pairs within it.
     scale : float
     """
-    depth = panels.shape[0] // -(-n // BLOCK)
     k = aligned_empty(BLOCK, BLOCK)
     for i in range(first[0], first[1]):
-        x, n_rows = _panel(panels, depth, i), _size(n, i)
+        n_rows = _size(n, i)
         for j in range(max(i, second[0]), second[1]):
             n_columns = _size(n, j)
-            _squared_distances(x, _panel(panels, depth, j), n_rows, n_columns, k)
-            _rbf(k, scale, n_rows, n_columns)
+            _rbf(_distances(panels, tiles, n, i, j, k), scale, n_rows, n_columns, k)
             if i == j:
                 _clear_diagonal(k)
             else:
@@ -221,27 +245,25 @@ def rbf_sums(panels, table, n, first, second, scale, out):
 
 
 @jit_helper
-def _imq(d, scale, n_rows, n_columns, cube):
-    """d <- q = (1 + scale d)^(-1/2), cube <- scale q^3."""
+def _imq(d, scale, n_rows, n_columns, q, cube):
+    """q = (1 + scale d)^(-1/2), cube = scale q^3."""
     wide_vectors()
-    for i in range(n_rows):
-        for j in range(n_columns):
-            q = 1.0 / math.sqrt(1.0 + scale * d[i, j])
-            d[i, j] = q
-            cube[i, j] = scale * q * q * q
+    for i in range(_whole(n_rows)):
+        for j in range(_whole(n_columns)):
+            root = 1.0 / math.sqrt(1.0 + scale * d[i, j])
+            q[i, j] = root
+            cube[i, j] = scale * root * root * root
 
 
 @jit
-def imq_sums(panels, drive, repulsion, n, first, second, scale, out):
+def imq_sums(panels, tiles, drive, repulsion, n, first, second, scale, out):
     """out[i] += sum_j q drive[j] + scale q^3 repulsion[j], q = (1 + scale |x_i - x_j|^2)^(-1/2); else as `rbf_sums`."""
-    depth = panels.shape[0] // -(-n // BLOCK)
-    q, cube = aligned_empty(BLOCK, BLOCK), aligned_empty(BLOCK, BLOCK)
+    d, q, cube = aligned_empty(BLOCK, BLOCK), aligned_empty(BLOCK, BLOCK), aligned_empty(BLOCK, BLOCK)
     for i in range(first[0], first[1]):
-        x, n_rows = _panel(panels, depth, i), _size(n, i)
+        n_rows = _size(n, i)
         for j in range(max(i, second[0]), second[1]):
             n_columns = _size(n, j)
-            _squared_distances(x, _panel(panels, depth, j), n_rows, n_columns, q)
-            _imq(q, scale, n_rows, n_columns, cube)
+            _imq(_distances(panels, tiles, n, i, j, d), scale, n_rows, n_columns, q, cube)
             if i == j:
                 _clear_diagonal(q)
                 _clear_diagonal(cube)
@@ -253,14 +275,19 @@ def imq_sums(panels, drive, repulsion, n, first, second, scale, out):
 
 
 @jit
-def pair_distances(panels, n, first, second, out):
-    """Squared distances of the pairs i < j of each two blocks first[t] <= second[t] of n rows, one after the other."""
+def pair_distances(panels, n, first, second, tiles, out):
+    """Squared distances of the pairs i < j of each two blocks first[t] <= second[t] of n rows, one after the other.
+
+    Where there are tiles for all pairs of blocks, these are kept in them too.
+    """
     depth = panels.shape[0] // -(-n // BLOCK)
     d = aligned_empty(BLOCK, BLOCK)
     position = 0
     for t in range(first.size):
         i, j = first[t], second[t]
         n_rows, n_columns = _size(n, i), _size(n, j)
+        if tiles.shape[0] > 0:
+            d = _tile(tiles, i, j)
         _squared_distances(_panel(panels, depth, i), _panel(panels, depth, j), n_rows, n_columns, d)
         for a in range(n_rows):
             start = a + 1 if i == j else 0

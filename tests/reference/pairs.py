@@ -41,24 +41,27 @@ def directions(rows, gradients, center, sums, out):
     out[:] = (gradients + sums[:n, :depth] + sums[:n, depth : depth + 1] * (rows - center)) / n
 
 
-def rbf_sums(panels, table, n, first, second, scale, out):
+def rbf_sums(panels, tiles, table, n, first, second, scale, out):
     x = _rows(panels, n)
     k = np.exp(-0.5 * scale * _squares(x, x)) * _pairs(n, first, second)
     np.fill_diagonal(k, 0.0)
     out[:n] += k @ table[:n]
 
 
-def imq_sums(panels, drive, repulsion, n, first, second, scale, out):
+def imq_sums(panels, tiles, drive, repulsion, n, first, second, scale, out):
     x = _rows(panels, n)
     q = (1.0 + scale * _squares(x, x)) ** -0.5 * _pairs(n, first, second)
     np.fill_diagonal(q, 0.0)
     out[:n] += q @ drive[:n] + scale * q**3 @ repulsion[:n]
 
 
-def pair_distances(panels, n, first, second, out):
+def pair_distances(panels, n, first, second, tiles, out):
     x, position = _rows(panels, n), 0
     for i, j in zip(first, second, strict=True):
         block = _squares(x[i * BLOCK : (i + 1) * BLOCK], x[j * BLOCK : (j + 1) * BLOCK])
+        if len(tiles):
+            place = (j * (j + 1) // 2 + i) * BLOCK
+            tiles[place : place + block.shape[0], : block.shape[1]] = block
         values = block[np.triu_indices_from(block, 1)] if i == j else block.ravel()
         out[position : position + len(values)] = values
         position += len(values)
