@@ -24,8 +24,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest --numprocesses auto \
-		tests/test_kernels.py tests/test_matrix_kernels.py tests/test_topic_kernels.py tests/test_glm_kernels.py \
-		tests/test_expanded_kernels.py tests/test_pair_kernels.py tests/test_network_kernels.py
+		$(wildcard tests/test_*kernels.py)
 
 lint: $(READY)
 	$(BIN)/ruff check .

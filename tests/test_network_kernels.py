@@ -43,9 +43,11 @@ def test_kernels_are_their_twins(n_draws, n_hidden, n_outputs, n_rows, rectified
     outputs, slopes = np.empty((n_draws, n_outputs, inputs.shape[1])), _padded(rng, n_draws, n_outputs, n=n_rows)
     activated = _both("activate", layers, inputs, 0.0 if rectified else -np.inf, hidden)
     combined = _both("combine", weights, np.tanh(layers @ inputs), outputs)
-    rows, layer_gradient = _padded(rng, inputs.shape[1], n=3), np.empty((n_draws, n_hidden, networks.TILE))
+    rows, own = _padded(rng, inputs.shape[1], n=3), np.empty_like(weights)
+    layer_gradient, bias_gradient = np.empty((n_draws, n_hidden, 2)), np.empty((n_draws, n_hidden))
     activations = np.maximum(layers @ inputs, 0.0) if rectified else np.tanh(layers @ inputs)
-    pulled = _both("pull_back", weights, slopes, rows, rectified, activations, np.empty_like(weights), layer_gradient)
+    gradients = own, layer_gradient, bias_gradient
+    pulled = _both("pull_back", weights, slopes, rows, rectified, activations, *gradients)
     for one, other in [*activated, *combined, *pulled]:
         assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 

@@ -28,7 +28,7 @@ def total(values):
 def total_square(values):
     """Sum of squares over all axes but that of the draws."""
     flat = values.reshape(len(values), -1)
-    return np.einsum("tp,tp->t", flat, flat)
+    return np.vecdot(flat, flat)
 
 
 def trailing(values, like):

@@ -4,6 +4,7 @@ import numpy as np
 
 from skvi.blackbox._checks import needed_target, target_range
 from skvi.blackbox._densities import LOG_2PI, bounded, gamma_slope, log_gamma, never_nan, quiet
+from skvi.gradient.observations import class_densities, class_slopes, normal_slopes
 from skvi.gradient.parameters import Parameter
 
 
@@ -31,13 +32,10 @@ class NormalNoise:
         return never_nan(0.5 * (np.log(precision) - LOG_2PI) - (0.5 * precision) * squares)
 
     def _noise_slopes(self, theta, means, y, row_weight):
-        """Weighted derivatives of the log density in the means, shape (T, N), and in the precision, shape (T,)."""
+        """Weighted derivatives of the log density in the means, which are written over, and in the precision."""
         precision = bounded(theta["noise_precision"])
-        residual = y - means
-        weighted = residual * row_weight
-        squares = np.einsum("tn,tn->t", weighted, residual)
-        weighted *= precision[:, None]
-        return weighted, 0.5 * (np.sum(row_weight) / precision - squares)
+        slopes, squares = normal_slopes(means, y, row_weight, precision)
+        return slopes, 0.5 * (np.sum(row_weight) / precision - squares)
 
     def sample(self, theta, X, rng):
         """Draw y of each row, shape (T, N)."""
@@ -79,8 +77,7 @@ class Classes:
                 f"{type(self).__name__}: y holds class {labels.max()}, and there are {n_classes} from 0 on"
             )
         if outputs.ndim == 2:
-            margins = np.where(labels == 1, outputs, -outputs)
-            return never_nan(np.minimum(margins, 0.0) - np.log1p(np.exp(-np.abs(margins))))
+            return never_nan(class_densities(outputs, labels))
         outputs -= outputs.max(axis=1, keepdims=True)
         own = outputs[:, labels, np.arange(len(labels))]
         return never_nan(own - np.log(np.exp(outputs, out=outputs).sum(axis=1)))
@@ -104,9 +101,7 @@ class Classes:
     def _class_slopes(self, outputs, y, row_weight):
         """Weighted derivatives of the log-probabilities in the outputs, which are written over."""
         if outputs.ndim == 2:
-            slopes = np.subtract(y, _sigmoid(outputs), out=outputs)
-            slopes *= row_weight
-            return slopes
+            return class_slopes(outputs, y, row_weight)
         slopes, wholes = _softmax_parts(outputs)
         slopes *= -(row_weight / wholes)
         slopes[:, np.asarray(y, dtype=np.intp), np.arange(len(y))] += row_weight

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skvi.blackbox._checks import check_choice, check_numbers, precision_of, weight_scale
-from skvi.blackbox._densities import bounded, gamma_slope, log_gamma, log_normal, quiet, total, trailing
+from skvi.blackbox._densities import bounded, gamma_slope, log_gamma, log_normal, quiet, total_square, trailing
 from skvi.gradient.parameters import Parameter
 
 
@@ -66,7 +66,8 @@ class LinearPredictor(BaseEstimator):
             gradient["intercept"] = theta["intercept"] * -(float(self.intercept_scale) ** -2)
         if self._learns_precision:
             own = gamma_slope(theta["weight_precision"], self.precision_shape, self.precision_rate)
-            gradient["weight_precision"] = own + 0.5 * total(1.0 / precision - weights**2)
+            spread = weights[0].size / bounded(theta["weight_precision"]) - total_square(weights)
+            gradient["weight_precision"] = own + 0.5 * spread
         return gradient
 
     @quiet

@@ -57,6 +57,11 @@ class HiddenLayer:
         rows[:, :width] = self._inputs.T
         padded = np.zeros((*slopes.shape[:2], n_padded))
         padded[:, :, : self._n_rows] = slopes
-        own, layer = np.empty_like(self._weights), np.empty((*self._layers.shape[:2], rows.shape[1]))
-        networks.pull_back(self._weights, padded, rows, self._rectified, self._hidden, own, layer)
-        return layer[:, :, : width - 1], layer[:, :, width - 1], own, slopes.sum(axis=2)
+        n_draws, n_hidden = self._layers.shape[:2]
+        own, layer, biases = (
+            np.empty_like(self._weights),
+            np.empty((n_draws, n_hidden, width - 1)),
+            np.empty((n_draws, n_hidden)),
+        )
+        networks.pull_back(self._weights, padded, rows, self._rectified, self._hidden, own, layer, biases)
+        return layer, biases, own, slopes.sum(axis=2)

@@ -5,6 +5,8 @@ All climb: a direction points to where the objective rises. States are arrays of
 
 import numpy as np
 
+from skvi.kernels import steps
+
 
 class GradientAscent:
     """Steps of a fixed length times the direction.
@@ -52,11 +54,9 @@ class AdaGrad(GradientAscent):
         """What the last direction counted in its increment, for each coordinate."""
         return self.step_size / (np.sqrt(self.squares) + self.floor)
 
-    def _accumulate(self, squares):
-        self.squares = squares if self.squares is None else self.squares + squares
-
     def increment(self, direction):
-        self._accumulate(direction**2)
+        squares = direction**2
+        self.squares = squares if self.squares is None else self.squares + squares
         root = np.sqrt(self.squares)
         root += self.floor
         increment = self.step_size * direction
@@ -72,13 +72,14 @@ class RMSProp(AdaGrad):
 
     _DECAY = 0.9
 
-    def _accumulate(self, squares):
+    def increment(self, direction):
+        direction = np.ascontiguousarray(direction)
         if self.squares is None:
-            self.squares = squares
-        else:
-            squares *= 1.0 - self._DECAY
-            squares += self._DECAY * self.squares
-            self.squares = squares
+            self.squares = direction**2
+        increment = np.empty(direction.shape)
+        flat = direction.ravel(), self.squares.ravel(), increment.ravel()
+        steps.rms_increment(flat[0], self._DECAY, self.step_size, self.floor, *flat[1:])
+        return increment
 
 
 class Adam(GradientAscent):

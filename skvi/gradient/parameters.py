@@ -5,7 +5,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from skvi.gradient.constraints import Ordered, Real, Simplex, make_constraint
+from skvi.gradient.constraints import Ordered, Positive, Real, Simplex, make_constraint
+from skvi.kernels import coordinates
 
 
 class Parameter:
@@ -128,6 +129,11 @@ class Layout:
         self._start = np.concatenate([np.empty(0), *(np.ravel(p.start) for p in self.parameters)])
         self._scale = np.concatenate([np.empty(0), *(np.ravel(p.scale) for p in self.parameters)])
         self._log_scale = float(np.log(self._scale).sum())
+        # Maps number by number are made for all columns at once.
+        places = list(zip(self.parameters, self._slices, strict=True))
+        exponential = [range(place.start, place.stop) for p, place in places if type(p.constraint) is Positive]
+        self._exponential = np.array([column for columns in exponential for column in columns], dtype=np.intp)
+        self._others = [p.name for p in self.parameters if type(p.constraint) not in (Real, Positive)]
 
     @property
     def labels(self):
@@ -153,7 +159,13 @@ class Layout:
 
     def constrain(self, z):
         """The parameters at free numbers: a dictionary of arrays of shape (T, *shape)."""
-        return {parameter.name: parameter.constraint.constrain(u) for parameter, u in self._free(z)}
+        z = np.ascontiguousarray(z, dtype=np.float64)
+        x, theta = np.empty(z.shape), {}
+        coordinates.spread(z, self._start, self._scale, self._exponential, x)
+        for parameter, place in zip(self.parameters, self._slices, strict=True):
+            part = x[:, place].reshape(len(z), *parameter.free_shape)
+            theta[parameter.name] = part if parameter.name not in self._others else parameter.constraint.constrain(part)
+        return theta
 
     def free(self, theta):
         """The free numbers at parameters, of shape (T, P)."""
@@ -173,13 +185,14 @@ class Layout:
 
         Gradients of the log density in the parameters are a dictionary of arrays of shape (T, *shape).
         """
+        z = np.ascontiguousarray(z, dtype=np.float64)
         pulled = np.empty(z.shape)
         for parameter, place in zip(self.parameters, self._slices, strict=True):
             part = np.asarray(gradients[parameter.name])
-            if type(parameter.constraint) is not Real:
+            if parameter.name in self._others:
                 part = parameter.constraint.pull_back(self._own(z, parameter, place), part)
             pulled[:, place] = part.reshape(len(z), -1)
-        pulled *= self._scale
+        coordinates.gather_slopes(z, self._start, self._scale, self._exponential, pulled)
         return pulled
 
     def flatten(self, theta):

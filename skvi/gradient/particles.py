@@ -8,6 +8,7 @@ from skvi.gradient.entropy import cloud_entropy
 from skvi.gradient.laps import Laps
 from skvi.gradient.metric import Metric
 from skvi.gradient.stein import kernel_stein_discrepancy, stein_direction
+from skvi.kernels import steps
 
 
 @dataclass
@@ -45,9 +46,7 @@ class Motion:
 
     def observe(self, z, direction):
         """Take in the directions of one step."""
-        n = len(z)
-        self.drift += direction.sum(axis=0) / n
-        self.swell += np.einsum("np,np->p", direction, z - z.sum(axis=0) / n) / n
+        steps.add_motion(z, direction, z.sum(axis=0) / len(z), self.drift, self.swell)
         self.n_steps += 1
 
     def rest(self, z):
@@ -175,13 +174,14 @@ class SteinFlow:
     def _finite(self, gradients):
         """Gradients without those of particles at which one is not finite: they are only pushed by the others."""
         self.n_gradients += len(gradients)
-        bad = ~np.isfinite(gradients).all(axis=1)
-        if bad.any():
-            self.n_nonfinite += int(bad.sum())
-            if bad.all():
-                raise FloatingPointError(
-                    f"the gradient of the log density is not finite at any of the {len(bad)} particles after "
-                    f"{self.n_steps} steps"
-                )
-            gradients = np.where(bad[:, None], 0.0, gradients)
-        return gradients
+        finite = np.isfinite(gradients)
+        if finite.all():
+            return gradients
+        bad = ~finite.all(axis=1)
+        self.n_nonfinite += int(bad.sum())
+        if bad.all():
+            raise FloatingPointError(
+                f"the gradient of the log density is not finite at any of the {len(bad)} particles after "
+                f"{self.n_steps} steps"
+            )
+        return np.where(bad[:, None], 0.0, gradients)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skvi.kernels import steps
+
 
 class FixedStep:
     """The factor one, whatever the steps do."""
@@ -75,16 +77,14 @@ class KestenStep:
     def __init__(self):
         self.factor = 1.0
         self._n_turns = 0.0
-        self._reset()
-
-    def _reset(self):
-        self._way = self._squares = 0.0
+        self._way = self._squares = None
         self._seen = 0
 
     def observe(self, direction, increment):
         """Take in a direction, and the step that was made of it."""
-        self._way = self._way + increment
-        self._squares = self._squares + np.einsum("np,np->p", increment, increment)
+        if self._seen == 0:
+            self._way, self._squares = np.zeros(increment.shape), np.zeros(increment.shape[1])
+        steps.add_way(increment, self._way, self._squares)
         self._seen += 1
         if self._seen == self._WINDOW:
             self._adapt()
@@ -97,7 +97,7 @@ class KestenStep:
         shorter = self._n_turns / (self._n_turns + 1.0)
         change = np.where(longer, self._GROWTH, np.where(astray, shorter, 1.0))
         self.factor = np.minimum(self.factor * change, self._LARGEST)
-        self._reset()
+        self._seen = 0
 
 
 class Stride:

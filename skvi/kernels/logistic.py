@@ -10,7 +10,7 @@ from skvi.kernels.special import exp_nonpositive
 
 
 @jit_helper
-def _log1p_unit(x, inverse):
+def log1p_unit(x, inverse):
     """log(1 + x) of 0 <= x <= 1, within 2e-16 relative, given 1 / (2 + x)."""
     f = times(x, inverse)
     z = times(f, f)
@@ -54,7 +54,7 @@ def logistic_moments(mean, deviation, reach, starts, nodes, masses, softplus, sl
             more = plus(one, e)
             both = over(one, times(more, plus(one, more)))
             inverse = times(both, plus(one, more))
-            log_more = _log1p_unit(e, times(both, more))
+            log_more = log1p_unit(e, times(both, more))
             # One where eta >= 0, else nought; where eta is too small to tell, both values of sigma are alike.
             positive = drop_below(one, minus(one, eta))
             sigma = times(fma(positive, minus(one, e), e), inverse)

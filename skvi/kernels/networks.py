@@ -2,11 +2,11 @@
 
 Shapes: draws are in the first axis, units in the second, rows in the last: `layers` (T, H, E) are weights of hidden
 units, `inputs` (E, N) the rows transposed, `hidden` (T, H, N), `weights` (T, K, H) those of the outputs (T, K, N). N
-and the width of `layer_gradient` are multiples of TILE; rows beyond the last are zero in inputs, rows and slopes.
+and the width of `rows` are multiples of TILE; rows beyond the last are zero in inputs, rows and slopes.
 """
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import LANES, broadcast, fma, load, maximum, plus, splat, store, total
+from skvi.kernels.simd import LANES, aligned_empty, broadcast, fma, load, maximum, plus, splat, store, total
 
 #: rows come in multiples of so many
 TILE = 2 * LANES
@@ -96,18 +96,29 @@ def _pass_back_one(weights, slopes, hidden):
             hidden[u, j] = w * slopes[0, j] if hidden[u, j] > 0.0 else 0.0
 
 
+@jit_helper
+def _split(products, layers, biases):
+    """The columns of products to those of layers, the one behind them to biases."""
+    for u in range(layers.shape[0]):
+        for p in range(layers.shape[1]):
+            layers[u, p] = products[u, p]
+        biases[u] = products[u, layers.shape[1]]
+
+
 @jit
-def pull_back(weights, slopes, rows, rectified, hidden, weight_gradient, layer_gradient):
+def pull_back(weights, slopes, rows, rectified, hidden, weight_gradient, layer_gradient, bias_gradient):
     """Gradients from derivatives in the outputs (T, K, N); rows are (N, E') and activations are written over.
 
-    weight_gradient[t] = slopes[t] @ hidden[t]', layer_gradient[t] = (weights[t]' slopes[t] * activation') @ rows, the
-    activation being max(x, 0) where rectified, else tanh.
+    weight_gradient[t] = slopes[t] @ hidden[t]'; the D columns of layer_gradient[t] and then bias_gradient[t] are those
+    of (weights[t]' slopes[t] * activation') @ rows, the activation being max(x, 0) where rectified, else tanh.
     """
     wide_vectors()
+    products = aligned_empty(hidden.shape[1], rows.shape[1])
     for t in range(weights.shape[0]):
         _weigh(slopes[t], hidden[t], weight_gradient[t])
         if rectified and weights.shape[1] == 1:
             _pass_back_one(weights[t], slopes[t], hidden[t])
         else:
             _pass_back(weights[t], slopes[t], rectified, hidden[t])
-        _products_above(hidden[t], rows, -float("inf"), layer_gradient[t])
+        _products_above(hidden[t], rows, -float("inf"), products)
+        _split(products, layer_gradient[t], bias_gradient[t])
