@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skvi.kernels import conjugate, matrices, sticks
+from skvi.kernels import conjugate, matrices, sticks, tridiagonal
 from tests.reference import conjugate as plain_conjugate
 from tests.reference import matrices as plain
 from tests.reference import sticks as plain_sticks
+from tests.reference import tridiagonal as plain_tridiagonal
 
 SHAPES = [(1, 1), (1, 5), (3, 2), (4, 17), (2, 33)]
 FORMS = ["full", "tied", "diag", "spherical"]
@@ -139,3 +140,21 @@ def test_counts_of_sticks(n):
 def test_pending_gain_of_sticks(n):
     inputs = np.random.default_rng(n).normal(size=(7, n))
     assert_allclose(sticks.pending_stick_gain(*inputs), plain_sticks.pending_stick_gain(*inputs), rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 40])
+@pytest.mark.parametrize("shift", [1e-8, 1.0, 1e8])
+def test_inverse_diagonal_of_a_tridiagonal_matrix(size, shift):
+    rng = np.random.default_rng(size)
+    factor = np.diag(rng.normal(size=size)) + np.diag(rng.normal(size=size - 1), -1)
+    matrix = factor @ factor.T + shift * np.eye(size)
+    got, expected = np.full((2, size), np.nan)
+    inputs = np.diagonal(matrix).copy(), np.diagonal(matrix, 1).copy()
+    log_det = tridiagonal.inverse_diagonal(*inputs, got)
+    assert_allclose(log_det, plain_tridiagonal.inverse_diagonal(*inputs, expected), rtol=1e-8)
+    assert_allclose(got, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("diagonal", [[1.0, 0.5], [0.0, 1.0], [1.0, np.nan]])
+def test_a_tridiagonal_matrix_that_is_not_definite_is_told(diagonal):
+    assert np.isnan(tridiagonal.inverse_diagonal(np.array(diagonal), np.array([1.0]), np.empty(2)))

@@ -1,7 +1,7 @@
 """Ridge regression in the basis in which X'WX, or XWX' where rows are fewer, is tridiagonal.
 
 Reflections lead to that basis in half the work of an eigendecomposition, and a fit needs no more: there each system
-r + alpha T is solved in order of its size, and the eigenvalues of T give traces and determinants.
+r + alpha T is solved in order of its size, and so are its determinant and the trace of its inverse.
 """
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal
 from scipy.linalg.lapack import dormqr, dptsv, dsytrd, dsytrd_lwork
 
 from skvi.families.base import lazy
+from skvi.kernels.tridiagonal import inverse_diagonal
 
 
 class Tridiagonal:
@@ -63,6 +64,17 @@ class Tridiagonal:
         out[:, :-1] += rows[:, 1:] * self._beside
         return out
 
+    def traces(self, shrinkage, scale):
+        """Log-determinant of shrinkage + scale T, and the trace of scale T times its inverse."""
+        diagonal, beside = shrinkage + scale * self._diagonal, scale * self._beside
+        inverse = np.empty(len(diagonal))
+        log_det = inverse_diagonal(diagonal, beside, inverse)
+        if np.isfinite(log_det):
+            return log_det, float((1.0 - shrinkage * inverse).sum())
+        # Rounding has made T indefinite by more than the shrinkage.
+        values = shrinkage + scale * self.values
+        return float(np.log(values).sum()), float((scale * self.values / values).sum())
+
     def solved(self, rows, shrinkage, scale):
         """Rows in the basis times the inverse of shrinkage + scale T."""
         diagonal, beside = shrinkage + scale * self._diagonal, scale * self._beside
@@ -94,9 +106,18 @@ class Spectrum:
         self._seeds = form.along(targets)
 
     @property
+    def size(self):
+        """Number of coordinates, M."""
+        return self._seeds.shape[1]
+
+    @property
     def values(self):
         """Eigenvalues of X'WX that need not vanish, shape (M,)."""
         return self._form.values
+
+    def traces(self, shrinkage, scale):
+        """Log-determinant of shrinkage + scale X'WX where these are, and how many coefficients the data determine."""
+        return self._form.traces(shrinkage, scale)
 
     def coordinates(self, outputs, shrinkage, scale):
         """Of the means at precision shrinkage + scale X'WX."""

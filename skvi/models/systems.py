@@ -51,7 +51,15 @@ class SpectralSystem(System):
     def __init__(self, design, shrinkage, scale, outputs):
         super().__init__(design, shrinkage, scale, outputs)
         self.spectrum = design.spectrum
-        self.values = shrinkage + scale * self.spectrum.values
+
+    @lazy
+    def values(self):
+        """Eigenvalues of the precision but for those that are its shrinkage alone."""
+        return self.shrinkage + self.scale * self.spectrum.values
+
+    @lazy
+    def _traces(self):
+        return self.spectrum.traces(self.shrinkage, self.scale)
 
     @lazy
     def _coordinates(self):
@@ -67,7 +75,7 @@ class SpectralSystem(System):
     def shares(self, groups):
         if groups.any():
             return super().shares(groups)
-        return np.array([(self.scale * self.spectrum.values / self.values).sum()])
+        return np.array([self._traces[1]])
 
     @lazy
     def residual_squares(self):
@@ -75,8 +83,8 @@ class SpectralSystem(System):
 
     @lazy
     def log_det(self):
-        n_free = self.design.n_features - len(self.values)
-        return np.log(self.values).sum() + n_free * np.log(self.shrinkage)
+        n_free = self.design.n_features - self.spectrum.size
+        return self._traces[0] + n_free * np.log(self.shrinkage)
 
     @lazy
     def determined(self):
