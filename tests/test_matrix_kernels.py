@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skvi.kernels import conjugate, matrices, sticks, tridiagonal
+from skvi.kernels import conjugate, matrices, relevance, sticks, tridiagonal
 from tests.reference import conjugate as plain_conjugate
 from tests.reference import matrices as plain
+from tests.reference import relevance as plain_relevance
 from tests.reference import sticks as plain_sticks
 from tests.reference import tridiagonal as plain_tridiagonal
 
@@ -158,3 +159,23 @@ def test_inverse_diagonal_of_a_tridiagonal_matrix(size, shift):
 @pytest.mark.parametrize("diagonal", [[1.0, 0.5], [0.0, 1.0], [1.0, np.nan]])
 def test_a_tridiagonal_matrix_that_is_not_definite_is_told(diagonal):
     assert np.isnan(tridiagonal.inverse_diagonal(np.array(diagonal), np.array([1.0]), np.empty(2)))
+
+
+def test_system_in_units_of_widths():
+    gram, widths = definite(1, 5)[0], np.geomspace(1e-3, 1e3, 5)
+    got, expected = np.full((2, 5, 5), 7.0)
+    relevance.scaled_system(gram, 0.3, widths, got)
+    plain_relevance.scaled_system(gram, 0.3, widths, expected)
+    assert_allclose(got, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_best_precisions(n_outputs):
+    rng = np.random.default_rng(0)
+    precisions, own, squares, shape, rate = np.exp(3.0 * rng.standard_normal((5, 50)))
+    var = 1.0 / (precisions + own)
+    got, expected = np.empty((2, 50))
+    inputs = precisions, var, squares * var, n_outputs, shape, rate
+    relevance.best_precisions(*inputs, got)
+    plain_relevance.best_precisions(*inputs, expected)
+    assert_allclose(got, expected, rtol=1e-8)

@@ -56,5 +56,5 @@ def cut_by_cost(cumulative, cost, result_bytes=0.0):
 def _number(n_rows, cost, result_bytes):
     most = min(MAX_TASKS, max(8, int(RESULT_BYTES / max(result_bytes, 1.0))))
     n_tasks = max(1, min(most, int(cost / TASK_COST), n_rows))
-    # Eights are shared evenly by two, four and eight threads.
-    return n_tasks - (n_tasks % 8 if n_tasks > 8 else 0)
+    # Eights, fours and twos are shared evenly by as many threads.
+    return n_tasks - n_tasks % 8 if n_tasks > 8 else 1 << (n_tasks.bit_length() - 1)

@@ -54,16 +54,17 @@ class Design:
 class GramDesign(Design):
     """A design by its Gram matrix."""
 
-    _fields = ("weight", "x_mean", "y_mean", "gram", "cross", "squares")
+    _fields = ("weight", "x_mean", "y_mean", "gram", "cross", "squares", "n_jobs")
     general_system = GramSystem
 
-    def __init__(self, weight, x_mean, y_mean, gram, cross, squares):
+    def __init__(self, weight, x_mean, y_mean, gram, cross, squares, n_jobs=1):
         self.weight = weight
         self.x_mean = x_mean
         self.y_mean = y_mean
         self.gram = gram
         self.cross = cross
         self.squares = squares
+        self.n_jobs = n_jobs
 
     @property
     def diagonal(self):
@@ -77,7 +78,8 @@ class GramDesign(Design):
     def restricted(self, columns):
         """The design of some columns."""
         gram = self.gram[np.ix_(columns, columns)]
-        return GramDesign(self.weight, self.x_mean[columns], self.y_mean, gram, self.cross[:, columns], self.squares)
+        cross = self.cross[:, columns]
+        return GramDesign(self.weight, self.x_mean[columns], self.y_mean, gram, cross, self.squares, self.n_jobs)
 
     @lazy
     def spectrum(self):
@@ -97,6 +99,11 @@ class RowDesign(Design):
         self.y_mean = y_mean
         self.rows = rows
         self.targets = targets
+
+    @property
+    def n_jobs(self):
+        """Threads for work on it."""
+        return getattr(self.rows, "n_jobs", 1)
 
     @lazy
     def cross(self):
@@ -143,7 +150,8 @@ class RowDesign(Design):
         design = RowDesign(self.weight, self.x_mean[columns], self.y_mean, rows, self.targets)
         if len(columns) >= self.targets.shape[1]:
             return design
-        return GramDesign(self.weight, design.x_mean, self.y_mean, design.gram, design.cross, self.squares)
+        gram = design.gram
+        return GramDesign(self.weight, design.x_mean, self.y_mean, gram, design.cross, self.squares, self.n_jobs)
 
     @lazy
     def spectrum(self):

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-_DOUBLINGS = 8
-_HALVINGS = 40
+from skvi.kernels import relevance
 
 
 def best_precisions(precisions, var, squares, n_outputs, shape, rate):
@@ -27,28 +26,7 @@ def best_precisions(precisions, var, squares, n_outputs, shape, rate):
     -------
     ndarray of the same shape
     """
-    total = 1.0 / var
-    own = np.maximum(total - precisions, 0.0)
-
-    def slope(log_precision):
-        r = np.exp(log_precision)
-        # q / (r + s), the mean at r, is the mean as it is times a ratio that no scale of the column makes overflow.
-        shift = total / (r + own)
-        return 0.5 * (n_outputs * own / (r + own) - squares * r * shift**2) + shape - rate * r
-
-    start = np.log(precisions)
-    rising = slope(start) > 0.0
-    near, far, width = start, start, np.where(rising, 0.25, -0.25)
-    searching = np.ones(start.shape, bool)
-    for _ in range(_DOUBLINGS):
-        far = np.where(searching, near + width, far)
-        searching = searching & ((slope(far) > 0.0) == rising)
-        near = np.where(searching, far, near)
-        width = 2.0 * width
-        if not searching.any():
-            break
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (near + far)
-        on = (slope(middle) > 0.0) == rising
-        near, far = np.where(on, middle, near), np.where(on, far, middle)
-    return np.exp(near)
+    shape, rate = (np.broadcast_to(values, precisions.shape).ravel() for values in (shape, rate))
+    out = np.empty(precisions.size)
+    relevance.best_precisions(precisions.ravel(), var.ravel(), squares.ravel(), n_outputs, shape, rate, out)
+    return out.reshape(precisions.shape)

@@ -86,6 +86,7 @@ class DesignSums:
             gram=np.ascontiguousarray(about[:n_features, :n_features]),
             cross=np.ascontiguousarray(about[n_features:-1, :n_features]),
             squares=np.maximum(np.diagonal(about)[n_features:-1], 0.0),
+            n_jobs=n_jobs,
         )
 
 

@@ -14,9 +14,11 @@ by a Cholesky factor of the side that is smaller. None forms the precision. With
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.linalg.lapack import dtrtri
 
+from skvi import _threads
 from skvi.families.base import lazy
+from skvi.kernels.relevance import scaled_system
+from skvi.models.triangles import inverse_triangle
 
 # Rows of a triangular product that are taken at a time, the zeros above them left out.
 _TRIANGLE_STEP = 128
@@ -129,10 +131,9 @@ class GramSystem(System):
     def __init__(self, design, shrinkage, scale, outputs):
         super().__init__(design, shrinkage, scale, outputs)
         self.widths = 1.0 / np.sqrt(shrinkage)
-        matrix = design.gram * (scale * self.widths)
-        matrix *= self.widths[:, None]
-        matrix[np.diag_indices_from(matrix)] += 1.0
-        self.factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+        matrix = np.empty_like(design.gram)
+        scaled_system(design.gram, scale, self.widths, matrix)
+        self.factor = cholesky(matrix.T, lower=True, overwrite_a=True, check_finite=False)
 
     @lazy
     def mean(self):
@@ -146,7 +147,7 @@ class GramSystem(System):
     @lazy
     def inverse_factor(self):
         """Inverse of the Cholesky factor."""
-        return dtrtri(self.factor, lower=1)[0]
+        return inverse_triangle(self.factor, self.design.n_jobs)
 
     @lazy
     def _scaled_var(self):
@@ -178,9 +179,9 @@ class RowSystem(System):
 
     def __init__(self, design, shrinkage, scale, outputs):
         super().__init__(design, shrinkage, scale, outputs)
-        matrix = scale * design.rows.outer(1.0 / shrinkage)
+        matrix = design.rows.outer(scale / shrinkage)
         matrix[np.diag_indices_from(matrix)] += 1.0
-        self.factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+        self.factor = cholesky(matrix.T, lower=True, overwrite_a=True, check_finite=False)
 
     @lazy
     def mean(self):
@@ -200,10 +201,11 @@ class RowSystem(System):
 
     @lazy
     def determined(self):
-        inverse = dtrtri(self.factor, lower=1)[0]
+        inverse = inverse_triangle(self.factor, self.design.n_jobs)
 
         def part(columns, table):
-            scaled = table * np.sqrt(self.scale / self.shrinkage[columns])
+            scaled = _threads.scratch("scaled columns", table.shape)
+            np.multiply(table, np.sqrt(self.scale / self.shrinkage[columns]), out=scaled)
             total = np.zeros(scaled.shape[1])
             for start in range(0, len(inverse), _TRIANGLE_STEP):
                 stop = start + _TRIANGLE_STEP
@@ -259,7 +261,7 @@ class SiteSystem(RowSystem):
         self.offset = offset
         matrix = self._products(offset, offset) * roots * roots[:, None]
         matrix[np.diag_indices_from(matrix)] += 1.0
-        self.factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+        self.factor = cholesky(matrix.T, lower=True, overwrite_a=True, check_finite=False)
 
     @lazy
     def design(self):
@@ -288,5 +290,5 @@ class SiteSystem(RowSystem):
     @lazy
     def n_determined(self):
         """Sum of `determined`: how many coefficients the data determine."""
-        inverse = dtrtri(self.factor, lower=1)[0]
+        inverse = inverse_triangle(self.factor)
         return len(inverse) - np.vdot(inverse, inverse)

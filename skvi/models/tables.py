@@ -78,8 +78,9 @@ class DenseRows:
         """X diag(scale) X', shape (N, N)."""
 
         def part(columns, table):
-            table = np.ascontiguousarray(table) if scale is None else table * np.sqrt(scale[columns])
-            return table @ table.T
+            scaled = _threads.scratch("scaled columns", table.shape)
+            np.multiply(table, 1.0 if scale is None else np.sqrt(scale[columns]), out=scaled)
+            return scaled @ scaled.T
 
         total, *others = self.over_columns(part)
         for other in others:
