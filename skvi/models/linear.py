@@ -146,3 +146,18 @@ class Regression(ConjugateModel):
         return sum(
             prior[name].divergence_from(factor, posterior) for name, factor in posterior.items() if name != "weights"
         )
+
+    def divergences(self, prior, posterior):
+        """The same for each set of precisions, shape (n_sets,)."""
+        if self.n_sets == 1:
+            return np.array([self.divergence(prior, posterior)])
+        return np.array([self.divergence(_of_set(prior, s), _of_set(posterior, s)) for s in range(self.n_sets)])
+
+
+def _of_set(joint, s):
+    """Factors of one of several sets of precisions, but for the weights: the sets are in the first axis."""
+    return {
+        name: factor.from_natural(tuple(part[s] for part in factor.natural()))
+        for name, factor in joint.items()
+        if name != "weights"
+    }

@@ -7,20 +7,19 @@ evidence at these precisions plus terms of the Gammas.
 """
 
 from contextlib import suppress
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from skvi.families import Gamma, Joint, LinearNormal
 from skvi.models.frozen import frozen_columns
 from skvi.models.linear import Regression
+from skvi.models.mixing import Mixing
 from skvi.models.relevance import best_precisions
 
 # Largest factors by which the precision of one coefficient rises in a sweep, with more rows than columns or fewer.
 _LARGEST_RISE_TALL = 4.0
 _LARGEST_RISE_WIDE = 2.0
-# Steps of the fixed point that an extrapolation may be worth, and nats per row that it has to gain.
-_LONGEST_STEP = 100.0
-_LEAST_GAIN = 1e-7
 
 
 class LinearRegression(Regression):
@@ -44,49 +43,48 @@ class LinearRegression(Regression):
         # By the weight and not the rows: weights are repetition.
         self.largest_rise = _LARGEST_RISE_TALL if design.weight > design.n_features else _LARGEST_RISE_WIDE
         self._first = np.unique(groups, return_index=True)[1]
+        #: the steps that have led to posteriors
+        self._mixings = WeakKeyDictionary()
 
     def global_step(self, prior, summary, posterior):
-        """Move the precisions as far as seems best, or by coordinate ascent where the bound would fall."""
-        bound = self.bound(prior, summary, posterior)
-        for move in self._moves(prior, posterior):
+        """Move the precisions as far as seems best, those of a set whose bound would fall by ever safer moves."""
+        bounds = self.bounds(prior, summary, posterior)
+        places, frozen = self._log_places(posterior.weights), posterior.weights.frozen
+        fallen = np.ones(self.n_sets, bool)
+        moved = posterior
+        for move, freeze in self._moves(prior, posterior):
+            places = np.where(fallen[:, None], move, places)
+            frozen = _chosen(fallen, freeze, frozen)
             # Precisions so far apart that float64 cannot tell the matrix from a singular one are no gain.
             with suppress(np.linalg.LinAlgError):
-                moved = move()
-                if self.bound(prior, summary, moved) >= bound:
-                    return moved if self.one_each else self._beyond(prior, summary, posterior, moved)
-        # Coordinate ascent falls by rounding alone: there is nothing more to gain.
-        return posterior
+                moved = self.posterior_at(prior, *_precisions_at(places), frozen)
+                fallen = self.bounds(prior, summary, moved) < bounds
+                if not fallen.any():
+                    break
+        self._mixings[moved] = self._mixings.pop(posterior)
+        return moved
 
     def _moves(self, prior, posterior):
-        """Ways to a better posterior, the boldest first; the last never lowers the bound."""
+        """Ways to better precisions, the boldest first: logarithms of shape (n_sets, 1 + G), coefficients to freeze.
+
+        Coordinate ascent falls by rounding alone, and the last does not move.
+        """
         precisions, old = _Precisions(self, prior, posterior), posterior.weights.frozen
+        here, leap = self._log_places(posterior.weights), _logs(*precisions.leap())
+        mixing = self._mixings[posterior] = self._mixings.pop(posterior, Mixing()).after(here, leap - here)
         new = self._frozen(posterior.weights) if self.one_each else None
         if new is not None and (old is None or (new != old).any()):
-            yield lambda: self.posterior_at(prior, *precisions.leap(), new)
-        yield lambda: self.posterior_at(prior, *precisions.leap(), old)
-        yield lambda: self.posterior_at(prior, *precisions.step(), old)
+            yield leap, new
+        mixed = mixing.places()
+        if mixed is not None:
+            yield mixed, old
+        yield leap, old
+        yield _logs(*precisions.step()), old
+        yield here, old
 
-    def _beyond(self, prior, summary, posterior, moved):
-        """A second fixed-point step, or what the two extrapolate to (Varadhan & Roland 2008), where the bound gains."""
-        again = self.posterior_at(prior, *_Precisions(self, prior, moved).leap())
-        start, first, second = (self._log_precisions(q) for q in (posterior, moved, again))
-        change, curvature = first - start, second - 2.0 * first + start
-        length = np.linalg.norm(change) / max(np.linalg.norm(curvature), np.finfo(float).tiny)
-        candidates = [again]
-        if 1.0 < length < _LONGEST_STEP:
-            far = np.exp(start + 2.0 * length * change + length**2 * curvature)
-            noise, shrinkage = np.split(far, [self.n_sets])
-            candidates.append(self.posterior_at(prior, noise, shrinkage.reshape(self.n_sets, -1)))
-        best, bound = moved, self.bound(prior, summary, moved)
-        for candidate in candidates:
-            reached = self.bound(prior, summary, candidate)
-            if reached > bound + _LEAST_GAIN * summary.weight:
-                best, bound = candidate, reached
-        return best
-
-    def _log_precisions(self, posterior):
-        weights = posterior.weights
-        return np.log(np.concatenate([weights.scale, self.by_group(weights).ravel()]))
+    def _log_places(self, weights):
+        """Logarithms of the precisions behind coefficients, shape (n_sets, 1 + G)."""
+        return _logs(weights.scale, self.by_group(weights))
 
     def _frozen(self, weights):
         """Coefficients to freeze, shape (n_sets, D); None where there are none."""
@@ -128,13 +126,17 @@ class LinearRegression(Regression):
 
     def bound(self, prior, summary, posterior, n_jobs=1):
         """E[log p(y | w, b, alpha)] - KL(q || p), where alpha tr(S X'WX) + tr(S R) = D has been used."""
+        return float(self.bounds(prior, summary, posterior).sum())
+
+    def bounds(self, prior, summary, posterior):
+        """The parts of the bound of each set of precisions, shape (n_sets,)."""
         weights = posterior.weights
         left = self.squares(posterior) + self.offset_spread(posterior)
         fit = self.weight * self.expected_log_noise(posterior) - weights.scale * left
         log_det = self.n_each * np.array([one.log_det for one in weights.systems])
         log_shrinkage = self._expected_log_shrinkage(posterior)
         width = (self.by_group(weights) * self.norms(weights) - self.sizes * log_shrinkage).sum(axis=1) + log_det
-        return summary.entropy + 0.5 * float((fit - width).sum()) - self.divergence(prior, posterior)
+        return summary.entropy / self.n_sets + 0.5 * (fit - width) - self.divergences(prior, posterior)
 
     def norms(self, weights):
         """Sums of squares of the mean coefficients, shape (n_sets, G)."""
@@ -149,6 +151,26 @@ class LinearRegression(Regression):
         if self.shrinkage:
             return np.log(self.by_group(posterior.weights))
         return np.reshape(posterior.weight_precision.expected_log, (self.n_sets, -1))
+
+
+def _logs(noise, shrinkage):
+    """Logarithms of precisions of shapes (n_sets,) and (n_sets, G) side by side."""
+    return np.log(np.column_stack([noise, shrinkage]))
+
+
+def _precisions_at(logs):
+    """The precisions of such logarithms."""
+    precisions = np.exp(logs)
+    return precisions[:, 0], precisions[:, 1:]
+
+
+def _chosen(sets, frozen, others):
+    """Frozen coefficients: some sets' from one choice, the others' from another; None is none at all."""
+    if frozen is None and others is None:
+        return None
+    none = np.zeros((len(sets), 1), bool)
+    chosen = np.where(sets[:, None], none if frozen is None else frozen, none if others is None else others)
+    return chosen if chosen.any() else None
 
 
 class _Precisions:
