@@ -5,6 +5,8 @@ import numpy as np
 # Steps that are compared, and the longest step, in any coordinate, from which on they are.
 _DEPTH = 3
 _SHORT = 0.3
+# Share of the step before that is slow: quicker iterations are best left alone.
+_SLOW = 0.3
 # Directions in which steps have changed by less, of the largest, are left out.
 _RESOLVED = 1e-8
 # The longest way in any coordinate.
@@ -27,11 +29,14 @@ class Mixing:
         An iteration whose steps are still long goes on with the last one; None where all are.
         """
         places, steps = self.steps[-1]
-        short = np.abs(steps).max(axis=1) <= _SHORT
-        if len(self.steps) < 2 or not short.any():
+        if len(self.steps) < 2:
+            return None
+        before = np.linalg.norm(self.steps[-2][1], axis=1)
+        slow = (np.abs(steps).max(axis=1) <= _SHORT) & (np.linalg.norm(steps, axis=1) > _SLOW * before)
+        if not slow.any():
             return None
         ways = steps.copy()
-        for s in np.flatnonzero(short):
+        for s in np.flatnonzero(slow):
             ways[s] = _way(*(np.array([values[s] for values in part]) for part in zip(*self.steps, strict=True)))
         return places + ways
 
