@@ -12,7 +12,8 @@ mode is that of such a law, with S_k^-1 = p_k X'X (the relation of Poisson and m
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_solve, cholesky
+from scipy.linalg.lapack import dtrtri
 
 from skvi.families.base import lazy
 from skvi.families.centered import CenteredIntercept, CenteredNormal
@@ -137,19 +138,22 @@ def _sum(a, b):
 def _balanced(fixed, precision, n_steps):
     """Steps precision_k <- fixed_k + precision_k (sum precision)^-1 precision_k."""
     for _ in range(n_steps):
-        shares = _solve(precision.sum(axis=0), np.concatenate(precision, axis=1))
-        shares = np.stack(np.split(shares, len(precision), axis=1))
-        precision = fixed + precision @ shares
-        precision = 0.5 * (precision + np.swapaxes(precision, 1, 2))
+        widths, factor = _scaled_factor(precision.sum(axis=0))
+        halves = dtrtri(factor, lower=1)[0] @ (widths[:, None] * precision)
+        precision = fixed + np.swapaxes(halves, 1, 2) @ halves
     return precision
 
 
-def _solve(matrix, right):
-    """Solution of a system whose matrix may be singular in directions that the right-hand side knows nothing of."""
+def _scaled_factor(matrix):
+    """Widths and the Cholesky factor of a matrix in units of them; it may be singular."""
     diagonal = np.diagonal(matrix)
     widths = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     scaled = matrix * widths * widths[:, None]
     scaled[np.diag_indices_from(scaled)] = 1.0 + _JITTER
-    factor = cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)
-    width = widths if right.ndim == 1 else widths[:, None]
-    return width * cho_solve(factor, width * right, check_finite=False)
+    return widths, cholesky(scaled.T, lower=True, overwrite_a=True, check_finite=False)
+
+
+def _solve(matrix, right):
+    """Solution of a system whose matrix may be singular in directions that the right-hand side knows nothing of."""
+    widths, factor = _scaled_factor(matrix)
+    return widths * cho_solve((factor, True), widths * right, check_finite=False)
