@@ -26,6 +26,8 @@ class Restart:
         How far batch sweeps go: 1 is to the summary, more beyond it, less a part of the way.
     leapt : bool
         Whether the posterior lies beyond a summary.
+    swings : bool
+        Whether batch sweeps have had to be shortened.
     states : list
         What the blocks keep between visits; of mini-batches, a list for each of them.
     memory : list of Summary
@@ -42,6 +44,7 @@ class Restart:
     base: object = None
     rate: float = 1.0
     leapt: bool = False
+    swings: bool = False
     states: list = field(default_factory=list)
     memory: list = field(default_factory=list)
     steps: int = 0

@@ -171,8 +171,10 @@ class Batch(Schedule):
 
     #: by how much the rate grows after each sweep that raised the bound
     growth = 1.4
-    #: how often a step may be halved before the fit stays where it is
-    most_halvings = 20
+    #: by how much a shortened step's rate grows after each sweep that needed no halving
+    recovery = 1.5
+    #: how often a step may be halved before the fit stays where it is, and how often to see a fall by rounding alone
+    most_halvings, few_halvings = 20, 2
 
     def sweep(self, restarts):
         for restart in restarts if self.reorder else ():
@@ -219,7 +221,8 @@ class Batch(Schedule):
     def _sweep_shortened(self, restarts):
         """Steps that are halved while they lower the bound; where only rounding is left to gain, q stays.
 
-        Each begins as long as the last one ended, or twice as long where that was not halved.
+        Each begins as long as the last one ended, or longer where that was not halved. Where steps have swung to and
+        fro before, one that gains next to nothing may have swung to the other side: half of it tells.
         """
         before = [copy(restart) for restart in restarts]
         for restart in restarts:
@@ -231,9 +234,10 @@ class Batch(Schedule):
         for halving in range(1, self.most_halvings + 1):
             fallen = []
             for restart, old, target in zip(restarts, before, targets, strict=True):
-                if restart.bound >= old.bound:
+                gain, threshold = restart.bound - old.bound, restart.monitor.threshold
+                if gain >= 0.0 and not (halving == 1 and restart.swings and gain <= threshold):
                     continue
-                if halving == self.most_halvings or old.bound - restart.bound <= restart.monitor.threshold:
+                if halving == self.most_halvings or (halving > self.few_halvings and gain >= -threshold):
                     vars(restart).update(vars(old))
                     continue
                 self._shorten(restart, old, target, 0.5 * restart.rate)
@@ -242,8 +246,9 @@ class Batch(Schedule):
                 break
             self.refresh(fallen)
         for restart, old in zip(restarts, before, strict=True):
+            restart.swings |= restart.rate < old.rate
             if restart.rate == old.rate:
-                restart.rate = min(2.0 * old.rate, 1.0)
+                restart.rate = min((self.recovery if restart.swings else 2.0) * old.rate, 1.0)
 
     def _shorten(self, restart, old, target, rate):
         """Go a rate of the way from an old posterior to a target."""
