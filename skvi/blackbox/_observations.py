@@ -77,7 +77,7 @@ class Classes:
                 f"{type(self).__name__}: y holds class {labels.max()}, and there are {n_classes} from 0 on"
             )
         if outputs.ndim == 2:
-            return never_nan(class_densities(outputs, labels))
+            return class_densities(outputs, labels)
         outputs -= outputs.max(axis=1, keepdims=True)
         own = outputs[:, labels, np.arange(len(labels))]
         return never_nan(own - np.log(np.exp(outputs, out=outputs).sum(axis=1)))

@@ -24,7 +24,7 @@ _COLLAPSED = 0.5
 # Mini-batches from which a metric takes the curvature.
 _METRIC_BATCHES = 10
 # Rows of an evaluation as a share of those of the steps before it: looking must not cost more than moving.
-_LOOK = 0.25
+_LOOK = 0.1
 
 
 class SVGDSampler(ParticleFlows, DrawFeatures, DrawPredictions, ModelEstimator):
@@ -70,7 +70,7 @@ class SVGDSampler(ParticleFlows, DrawFeatures, DrawPredictions, ModelEstimator):
         and the mean rate at which it grows are at most tol in every coordinate.
     evaluate_every : int, default=None
         Steps between two evaluations; None is a twentieth of max_iter. The last is on all rows. With `batch_size`
-        those before are on a quarter as many rows as the steps between them, always the same, and at least on ten
+        those before are on a tenth as many rows as the steps between them, always the same, and at least on ten
         mini-batches.
     init : array-like of shape (n_particles, n_parameters), default=None
         Particles to start from, in the order of `parameter_names_`. None: normal about each parameter's start with

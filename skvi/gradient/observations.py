@@ -20,7 +20,7 @@ def class_slopes(outputs, y, row_weight):
 
 
 def class_densities(outputs, y):
-    """Log-probabilities of classes 0 and 1 from their log-odds, shape (T, N)."""
+    """Log-probabilities of classes 0 and 1 from their log-odds, shape (T, N); NaN counts as -inf."""
     densities = _numbers(outputs)
     observations.logistic_densities(densities, _numbers(y))
     return densities

@@ -69,7 +69,7 @@ class Target:
         weight = self.row_weight[rows]
         weight = weight * (self.total_weight / weight.sum())
         y = None if self.y is None else self.y[rows]
-        return Target(self.model, self.layout, self.X[rows], y, weight, self.n_jobs)
+        return Target(self.model, self.layout, _taken(self.X, rows), y, weight, self.n_jobs)
 
     def reweighted(self, row_weight):
         """The target whose rows count by other weights."""
@@ -154,3 +154,10 @@ class Target:
                 total = {name: total[name] + part[name] for name in total}
         with np.errstate(invalid="ignore", over="ignore"):
             return self.layout.pull_back(z, total)
+
+
+def _taken(table, rows):
+    """Some rows of a table; a slice, or places that are known to be inside, which need no second check."""
+    if isinstance(table, np.ndarray) and not isinstance(rows, slice):
+        return table.take(rows, axis=0, mode="clip")
+    return table[rows]

@@ -44,7 +44,7 @@ def logistic_slopes(outputs, targets, row_weight):
 
 @jit
 def logistic_densities(outputs, targets):
-    """outputs <- -log(1 + exp(-outputs)) where targets are one, else -log(1 + exp(outputs))."""
+    """outputs <- -log(1 + exp(-outputs)) where targets are one, else -log(1 + exp(outputs)); -inf in place of NaN."""
     wide_vectors()
     n_rows = outputs.shape[1]
     row = np.zeros((1, -(-n_rows // LANES) * LANES))
@@ -53,7 +53,9 @@ def logistic_densities(outputs, targets):
             row[0, i] = (2.0 * targets[i] - 1.0) * outputs[t, i]
         for b in range(0, n_rows, LANES):
             store(row, 0, b, _log_sigma(load(row, 0, b)))
-        outputs[t] = row[0, :n_rows]
+        for i in range(n_rows):
+            density = row[0, i]
+            outputs[t, i] = density if density == density else -np.inf
 
 
 @jit

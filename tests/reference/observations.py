@@ -9,7 +9,8 @@ def logistic_slopes(outputs, targets, row_weight):
 
 
 def logistic_densities(outputs, targets):
-    outputs[:] = log_expit(np.where(targets == 1.0, outputs, -outputs))
+    densities = log_expit(np.where(targets == 1.0, outputs, -outputs))
+    outputs[:] = np.where(np.isnan(densities), -np.inf, densities)
 
 
 def normal_slopes(means, targets, row_weight, precision, squares):
