@@ -21,7 +21,8 @@ _MAX_TRIALS = 25
 class Path:
     """What an ascent has met: at each place the next direction and the diagonal; and the pairs between.
 
-    The first place has no pair before it. `n_pairs` says for each place how many pairs there were.
+    The first place has no pair before it. `n_pairs` says for each place how many pairs there were. A path is given up
+    where it leads to an end of another.
     """
 
     places: list = field(default_factory=list)
@@ -30,6 +31,7 @@ class Path:
     n_pairs: list = field(default_factory=list)
     pairs: list = field(default_factory=list)
     at_rest: bool = False
+    given_up: bool = False
 
     def window(self, place, memory):
         """Steps and turns, (J, P) each, of the last pairs before a place."""
@@ -49,20 +51,21 @@ class Climb:
     Parameters
     ----------
     target : CountedTarget
-    starts : ndarray of shape (K, P)
-        With finite densities and gradients.
+    starts, gradients : ndarray of shape (K, P)
+    values : ndarray of shape (K,)
+        Log densities and their gradients at starts, finite.
     memory : int
         Number of pairs, J.
     tol : float
         A path is at rest where its direction promises to gain less (nats).
     """
 
-    def __init__(self, target, starts, *, memory, tol):
+    def __init__(self, target, starts, values, gradients, *, memory, tol):
         self.target = target
         self.tol = tol
         n_paths, width = starts.shape
         self.x = starts.copy()
-        self.value, self.gradient = target.log_density(starts), target.gradient(starts)
+        self.value, self.gradient = values.copy(), gradients.copy()
         self.diagonal = np.ones((n_paths, width))
         self.steps, self.turns = np.zeros((2, n_paths, memory, width))
         self.direction = np.empty((n_paths, width))
@@ -71,14 +74,8 @@ class Climb:
         self.paths = [Path() for _ in range(n_paths)]
         self._aim(np.arange(n_paths))
 
-    @property
-    def ended(self):
-        """Whether all paths have."""
-        return not self.active.any()
-
-    def advance(self):
-        """Try one step on every path that has not ended."""
-        rows = np.flatnonzero(self.active)
+    def advance(self, rows):
+        """Try one step on some of the paths that are active."""
         places = self.x[rows] + self.length[rows, None] * self.direction[rows]
         values = self.target.log_density(places)
         enough = values >= self.value[rows] + _LEAST_GAIN * self.length[rows] * self.slope[rows]

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skvi import _threads
-from skvi.gradient.climb import Climb
 from skvi.gradient.curvature import Stretched, stretches
 from skvi.gradient.frames import DiagonalFrame, FullFrame
 from skvi.gradient.loop import Trace
 from skvi.gradient.normals import standard_log_density
 from skvi.gradient.outcome import Look, Outcome
+from skvi.gradient.search import Search
 
 # Places of a path whose normals are compared, where its last is one of the best: draws cost more than the climb.
 _CANDIDATES = 8
@@ -29,7 +29,7 @@ class Paths(Outcome):
     Parameters
     ----------
     normals : list of Stretched
-        The best normal of each path, the best path first.
+        The best normal of each path that was not given up, the best path first.
     """
 
     normals: list = field(default_factory=list)
@@ -38,9 +38,9 @@ class Paths(Outcome):
 def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e-4, n_draws=16, observer=None):
     """Climb to modes from several starts, and take the best of the normals on the way there.
 
-    At places x of a path the normal has the covariance H, the path's inverse Hessian, and the mean x + H g(x). The
-    last ones of all paths are compared by estimates of their bounds; and then, of the sixteen paths that are ahead, up
-    to eight normals at even distances.
+    Paths that lead where another has been are given up (see `Search`). At places x of a path the normal has the
+    covariance H, the path's inverse Hessian, and the mean x + H g(x). The last ones of all paths are compared by
+    estimates of their bounds; and then, of the sixteen paths that are ahead, up to eight normals at even distances.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e
     memory : int, default=20
         Pairs of steps and turns of the gradient that a covariance is made of, at most P + 2.
     max_iter : int, default=500
-        Trials of steps of all paths.
+        Trials of steps of a path.
     tol : float, default=1e-4
         A path is at rest where it expects to gain less (nats).
     n_draws : int, default=16
@@ -64,7 +64,8 @@ def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e
     Returns
     -------
     Paths
-        With "elbo" (nats), the compared bounds along the best path, and "path_elbo", the best bound of each path.
+        With "elbo" (nats), the compared bounds along the best path, and "path_elbo", the best bound of each
+        path that was not given up.
 
     Raises
     ------
@@ -75,15 +76,12 @@ def pathfinder(target, start, rng, *, n_paths=4, memory=20, max_iter=500, tol=1e
         if observer is not None:
             observer.begin(0)
         starts = _finite_starts(target, _starts(target, start, rng, n_paths), rng)
-        climb = Climb(target, starts, memory=min(memory, target.n_parameters + 2), tol=tol)
-        for _ in range(max_iter):
-            if climb.ended:
-                break
-            climb.advance()
+        memory = min(memory, target.n_parameters + 2)
+        paths = Search(target, *starts, memory=memory, tol=tol, max_iter=max_iter).run()
         frame = FullFrame if n_draws >= target.n_parameters + 2 else DiagonalFrame
         noise, _ = frame.noise(n_draws, target.n_parameters, rng)
-        found = _best_normals(target, climb.paths, climb.steps.shape[1], noise)
-    return _outcome(climb.paths, found, observer)
+        found = _best_normals(target, paths, memory, noise)
+    return _outcome(paths, found, observer)
 
 
 def _starts(target, start, rng, n_paths):
@@ -96,28 +94,31 @@ def _starts(target, start, rng, n_paths):
 
 
 def _finite_starts(target, starts, rng):
-    """Starts at which density and gradient are finite; others are drawn anew, ever closer to the first."""
+    """Starts at which density and gradient are finite, and both; others are drawn anew, ever closer to the first."""
     center, spread = starts[0].copy(), 1.0
-    finite = _is_finite(target, starts)
+    values, gradients = _evaluated(target, starts)
     for _ in range(_MAX_REDRAWS):
-        bad = np.flatnonzero(~finite)
+        bad = np.flatnonzero(~np.isfinite(values))
         if not len(bad):
             break
         starts[bad] = center + spread * rng.standard_normal((len(bad), len(center)))
-        finite[bad] = _is_finite(target, starts[bad])
+        values[bad], gradients[bad] = _evaluated(target, starts[bad])
         spread *= _REDRAW_SHRINKAGE
+    finite = np.isfinite(values)
     if not finite.any():
         raise FloatingPointError(
             f"the log density or its gradient is not finite at any of {len(starts) * (1 + _MAX_REDRAWS)} starts"
         )
-    return starts[finite]
+    return starts[finite], values[finite], gradients[finite]
 
 
-def _is_finite(target, places):
-    finite = np.isfinite(target.log_density(places))
+def _evaluated(target, places):
+    """Densities and gradients; densities are NaN where either is not finite."""
+    values, gradients = target.log_density(places), np.full(places.shape, np.nan)
+    finite = np.isfinite(values)
     if finite.any():
-        finite[finite] = np.isfinite(target.gradient(places[finite])).all(axis=1)
-    return finite
+        gradients[finite] = target.gradient(places[finite])
+    return np.where(np.isfinite(gradients).all(axis=1), values, np.nan), gradients
 
 
 def _best_normals(target, paths, memory, noise):
@@ -188,23 +189,24 @@ def _narrowed(target, place, normal, noise):
 
 def _outcome(paths, found, observer):
     order = sorted(range(len(found)), key=lambda i: -found[i][1])
-    best = order[0]
+    best, kept = order[0], [i for i in order if not paths[i].given_up]
     path, (normal, elbo, elbos) = paths[best], found[best]
     if observer is not None:
         trace = Trace()
         trace.record(len(path.places) - 1, Look(normal, elbo))
         observer.end(0, trace)
     n_steps = len(path.places) - 1
+    settled = path.at_rest or path.given_up
     reason = (
-        f"the best path came to rest after {n_steps} steps"
-        if path.at_rest
+        f"the best path {'came to rest' if path.at_rest else 'led where another came to rest,'} after {n_steps} steps"
+        if settled
         else f"the best path was still climbing after {n_steps} steps: raise max_iter, or scale the parameters"
     )
     return Paths(
         approximation=normal,
-        converged=path.at_rest,
+        converged=settled,
         reason=reason,
         n_steps=n_steps,
-        history={"elbo": [float(value) for value in elbos], "path_elbo": [float(found[i][1]) for i in order]},
-        normals=[found[i][0] for i in order],
+        history={"elbo": [float(value) for value in elbos], "path_elbo": [float(found[i][1]) for i in kept]},
+        normals=[found[i][0] for i in kept],
     )

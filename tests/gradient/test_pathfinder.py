@@ -42,13 +42,46 @@ def test_the_best_mode_wins_and_the_others_are_kept():
     np.testing.assert_allclose(sorted(normal.mean[0] for normal in outcome.normals), [-4.0, 4.0, 4.0], atol=1e-3)
 
 
+def two_ridges(apart, widths):
+    """Two normals of these deviations, apart along the first number."""
+
+    def log_densities(z):
+        off = np.stack([z, z], axis=1) / widths
+        off[:, 0, 0] -= apart / widths[0]
+        off[:, 1, 0] += apart / widths[0]
+        return off, -0.5 * np.sum(off**2, axis=2)
+
+    def gradient(z):
+        off, logs = log_densities(z)
+        shares = np.exp(logs - np.logaddexp(*logs.T)[:, None])
+        return -np.einsum("tk,tkp->tp", shares, off) / widths
+
+    return of_density(lambda z: np.logaddexp(*log_densities(z)[1].T), gradient, len(widths))
+
+
+@pytest.mark.parametrize("widths", [[0.3, 0.3], [0.1, 0.003, 0.03, 0.3, 1.0]])
+def test_no_mode_is_given_up_for_another(widths):
+    """Far out the rise along narrow directions hides the valley between the modes."""
+    outcome = pathfinder(two_ridges(2.0, np.array(widths)), None, np.random.RandomState(0), n_paths=16)
+    assert {-2, 2} <= {round(normal.mean[0]) for normal in outcome.normals}
+
+
+def test_paths_to_one_mode_are_given_up():
+    target, mean, covariance = random_gaussian(5)
+    outcome = pathfinder(target, None, np.random.RandomState(0), n_paths=16)
+    assert outcome.converged
+    assert len(outcome.normals) == 1
+    np.testing.assert_allclose(outcome.approximation.mean, mean, atol=0.1 * np.sqrt(np.diag(covariance)).min())
+    assert target.counts.gradients < 100
+
+
 def test_regions_without_a_density_are_survived():
     """Half of the starts miss the half line."""
     target = half_line(1.0, 1.0, edge=-0.5, width=2)
     outcome = pathfinder(target, None, np.random.RandomState(0), n_paths=8)
     assert outcome.converged
     assert target.counts.nonfinite > 0
-    assert len(outcome.normals) == 8
+    assert 1 <= len(outcome.normals) <= 8
     assert all(np.isfinite(normal.parameters).all() for normal in outcome.normals)
     assert np.isfinite(outcome.history["path_elbo"]).all()
 
@@ -88,7 +121,7 @@ def test_normals_on_the_way_are_compared_on_the_paths_that_are_ahead():
     target = of_density(lambda z: np.sum(z - np.exp(z), axis=1), lambda z: 1.0 - np.exp(z), 3)
     outcome = pathfinder(target, 2.0 * np.random.default_rng(0).normal(size=(10, 3)), np.random.RandomState(0))
     path_bounds = outcome.history["path_elbo"]
-    assert len(outcome.normals) == len(path_bounds) == 10
+    assert 1 <= len(outcome.normals) == len(path_bounds) <= 10
     assert path_bounds == sorted(path_bounds, reverse=True)
     assert max(outcome.history["elbo"]) == path_bounds[0]
     assert 1 < len(outcome.history["elbo"]) <= 8
