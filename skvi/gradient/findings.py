@@ -5,50 +5,69 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skvi.gradient.measures import Errors, Slopes, compare_slopes, draw_blocks, weighted_errors
-from skvi.gradient.noise import matched
+from skvi.gradient.measures import TOLERANCE, Errors, Slopes, compare_slopes, weighted_errors
 from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
+from skvi.gradient.proposals import Draws, can_be_wide, joined, sample, sample_wide
 
-#: errors of means, in deviations, and of logarithms of deviations, up to which an approximation is trusted
-TOLERANCE = 0.1
 #: standard error of weighted means up to which these decide alone
 PRECISE = 0.05
+#: index of a tail without a mean, which p / q has: p goes on where no draws are
+NO_MEAN = 1.0
 
 # Standard error from which more draws are taken.
 _NOISY = 0.02
+# Share of wide ones among these, and how many times as many draws may come where weights are reliable but noisy.
+_WIDE_SHARE = 0.8
+_MORE = 3
 # Up to this bend slopes are right to the first order about means and deviations: the rest is about half of it.
 _LARGEST_BEND = 0.08
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All that decides."""
+    """All that decides.
+
+    Parameters
+    ----------
+    approximation : object
+        q.
+    own, all : Draws
+        Draws of q, and these with the wide ones.
+    log_weights : ndarray of shape (T,)
+        Smoothed, normalised log weights of all.
+    khat, weights_khat : float
+        Indices of the tails of p / q over its own draws, and of the weights of all.
+    weighted : Errors
+    slopes : Slopes or None
+    """
 
     approximation: object
-    z: np.ndarray
-    log_q: np.ndarray
-    log_ratios: np.ndarray
+    own: Draws
+    all: Draws
     log_weights: np.ndarray
     khat: float
+    weights_khat: float
     weighted: Errors
     slopes: Slopes | None
 
     @classmethod
-    def of(cls, approximation, z, log_q, log_ratios, slopes, quantities):
-        """What draws say; their densities under q, log p - log q there, and slopes are given."""
-        log_weights, khat = smooth(log_ratios)
-        weighted = _weigh(z, log_weights, quantities)
-        return cls(approximation, z, log_q, log_ratios, log_weights, khat, weighted, slopes)
+    def of(cls, approximation, own, wide, slopes, quantities):
+        """What draws of q, and wide ones if there are any, say; slopes are given."""
+        khat = smooth(own.log_ratios)[1]
+        every = own if wide is None else joined(own, wide)
+        log_weights, weights_khat = smooth(every.log_ratios)
+        weighted = _weigh(every, log_weights, quantities)
+        return cls(approximation, own, every, log_weights, khat, weights_khat, weighted, slopes)
 
     @property
     def n_nonfinite(self):
         """Draws without a finite density."""
-        return int((~np.isfinite(self.log_ratios)).sum())
+        return int((~np.isfinite(self.all.log_ratios)).sum())
 
     @property
     def reliable(self):
         """Whether means under importance weights settle down at all."""
-        return self.khat < LARGEST_RELIABLE
+        return self.weights_khat < LARGEST_RELIABLE
 
     @property
     def noise(self):
@@ -62,8 +81,8 @@ class Findings:
 
     @property
     def bends_little(self):
-        """Whether log p is so nearly normal where q is that slopes tell of means and deviations."""
-        if self.slopes is None:
+        """Whether log p is so nearly normal where q is, and q all that there is, that slopes tell of both."""
+        if self.slopes is None or max(self.khat, self.weights_khat) >= NO_MEAN:
             return False
         # Without a regression the divergence bounds errors of means by its root.
         return self.slopes.bend <= (_LARGEST_BEND if self.slopes.errors is not None else TOLERANCE**2)
@@ -71,61 +90,47 @@ class Findings:
     @property
     def undecided(self):
         """Whether more draws would help: to decide, or to mend by weights what is off."""
-        if not self.reliable or self.noise <= _NOISY:
-            return False
-        return not self.bends_little or self.weighted_error > 0.5 * TOLERANCE
+        if not self.reliable:
+            return True
+        return self.noise > _NOISY and (not self.bends_little or self.weighted_error > 0.5 * TOLERANCE)
 
 
 def find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities):
     """Findings from so many draws, or from the most where these do not decide."""
     # Noise with exact moments makes the bound and its parts exact where p and q are normal.
-    z, log_q, scores = _sample(approximation, rng, (n_draws, n_gradients - n_draws), n_gradients)
-    log_ratios = _log_ratios(target, z, log_q)
-    slopes = _slopes(target, z[: len(scores)], scores)
-    findings = Findings.of(approximation, z, log_q, log_ratios, slopes, quantities)
-    if max_draws <= len(z) or not findings.undecided:
-        return findings
-    more, more_q, _ = _sample(approximation, rng, (max_draws - len(z),), 0)
-    log_ratios = np.concatenate([log_ratios, _log_ratios(target, more, more_q)])
-    z, log_q = np.concatenate([z, more]), np.concatenate([log_q, more_q])
-    return Findings.of(approximation, z, log_q, log_ratios, slopes, quantities)
+    own, scores = sample(target, approximation, rng, (n_draws, n_gradients - n_draws), n_gradients)
+    slopes = _slopes(target, own.z[: len(scores)], scores)
+    findings = Findings.of(approximation, own, None, slopes, quantities)
+    draws = own, None
+    for n_all in (max_draws, _MORE * max_draws):
+        if n_all <= len(findings.all.z) or not findings.undecided:
+            break
+        draws = _with_more(target, approximation, rng, *draws, n_all - len(findings.all.z))
+        findings = Findings.of(approximation, *draws, slopes, quantities)
+        if not findings.reliable or findings.noise <= PRECISE:
+            break
+    return findings
 
 
-def _sample(approximation, rng, n_draws, n_scores):
-    """Draws, their log densities, and the scores of the first of them."""
-    noise = np.concatenate([matched(rng, n, approximation.n_noise) for n in n_draws if n > 0])
-    drawn, scores, n_scored = [], [np.empty((0, approximation.width))], 0
-    for block in draw_blocks(approximation, noise):
-        drawn.append(block)
-        if n_scored < n_scores:
-            scores.append(block.score[: n_scores - n_scored])
-            n_scored += len(scores[-1])
-    return (
-        np.concatenate([block.z for block in drawn]),
-        np.concatenate([block.log_density for block in drawn]),
-        np.concatenate(scores),
-    )
+def _with_more(target, approximation, rng, own, wide, n_more):
+    """Draws of q and wide ones, with so many more."""
+    n_wide = int(_WIDE_SHARE * n_more) if can_be_wide(approximation) else 0
+    own = joined(own, sample(target, approximation, rng, (n_more - n_wide,), 0)[0])
+    if not n_wide:
+        return own, None
+    more = sample_wide(target, approximation, rng, n_wide)
+    return own, more if wide is None else joined(wide, more)
 
 
-def _log_ratios(target, z, log_q):
-    """log p - log q at draws; minus infinity where one of them is not finite."""
-    ratios = np.full(len(z), -np.inf)
-    usable = np.isfinite(z).all(axis=1) & np.isfinite(log_q)
-    if usable.any():
-        values = target.log_density(z[usable])
-        ratios[usable] = np.where(np.isfinite(values), values - log_q[usable], -np.inf)
-    return ratios
-
-
-def _weigh(z, log_weights, quantities):
-    usable = np.isfinite(z).all(axis=1)
+def _weigh(draws, log_weights, quantities):
+    usable = np.isfinite(draws.z).all(axis=1)
     if not usable.any():
-        return Errors(*(np.full(z.shape[1], math.inf) for _ in range(4)))
-    values = z[usable]
+        return Errors(*(np.full(draws.z.shape[1], math.inf) for _ in range(4)))
+    values = draws.z[usable]
     if quantities is not None:
         with np.errstate(all="ignore"):
             values = np.column_stack([values, quantities(values)])
-    return weighted_errors(values, log_weights[usable])
+    return weighted_errors(values, log_weights[usable], draws.log_shares[usable])
 
 
 def _slopes(target, z, scores):

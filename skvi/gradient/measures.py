@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
+#: errors of means, in deviations, and of logarithms of deviations, up to which an approximation is trusted
+TOLERANCE = 0.1
 #: gradients that each coefficient of the regression of the slopes takes
 GRADIENTS_EACH = 2
 
@@ -71,28 +73,28 @@ def draw_blocks(approximation, noise):
         yield approximation.draw(noise[begin : begin + size])
 
 
-def weighted_errors(values, log_weights):
-    """Errors of the means and deviations of draws (T, Q), from normalised log weights of importance.
+def weighted_errors(values, log_weights, log_shares):
+    """Errors of the means and deviations of q, from draws (T, Q) and normalised log weights of importance.
 
-    Means under the weights less those without: draws that all weigh the same leave no error and no noise. Standard
-    errors are by the delta method.
+    Means under the weights less those under the shares by which the draws are those of q: where all weigh the same
+    there is no error and no noise. Standard errors are by the delta method.
     """
-    weights = np.exp(log_weights)[:, None]
+    weights, shares = np.exp(log_weights)[:, None], np.exp(log_shares)[:, None]
     size = max(1, _BLOCK_DOUBLES // len(values))
-    blocks = [_weighted_errors(values[:, i : i + size], weights) for i in range(0, values.shape[1], size)]
+    blocks = [_weighted_errors(values[:, i : i + size], weights, shares) for i in range(0, values.shape[1], size)]
     return Errors(*(np.concatenate(figures) for figures in zip(*blocks, strict=True)))
 
 
-def _weighted_errors(values, weights):
-    share = 1.0 / len(values)
+def _weighted_errors(values, weights, shares):
     with np.errstate(all="ignore"):
         plain = values - values.mean(axis=0)
+        plain -= np.sum(shares * plain, axis=0)
         shift = np.sum(weights * plain, axis=0)
         weighted = plain - shift
-        plain_var, var = share * np.sum(plain**2, axis=0), np.sum(weights * weighted**2, axis=0)
+        plain_var, var = np.sum(shares * plain**2, axis=0), np.sum(weights * weighted**2, axis=0)
         sd = np.sqrt(var)
-        mean_parts = (weights * weighted - share * plain) / sd
-        sd_parts = 0.5 * (weights * (weighted**2 / var - 1.0) - share * (plain**2 / plain_var - 1.0))
+        mean_parts = (weights * weighted - shares * plain) / sd
+        sd_parts = 0.5 * (weights * (weighted**2 / var - 1.0) - shares * (plain**2 / plain_var - 1.0))
         figures = (
             shift / sd,
             np.sqrt(np.sum(mean_parts**2, axis=0)),

@@ -1,8 +1,8 @@
 """The verdict: whether an approximation can be trusted, found out from its own draws, and what to try if not.
 
 Trusted means: no mean is off by more than a tenth of the posterior's deviation, no deviation by more than ten
-percent, as far as draws of the approximation can tell. Modes that lie beyond its draws they cannot see, unless the
-search has been there and says so.
+percent, as far as draws of the approximation, and wider ones about it, can tell. Modes that lie beyond they cannot
+see, unless the search has been there and says so.
 """
 
 import math
@@ -11,17 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from skvi import _threads
-from skvi.gradient.findings import PRECISE, TOLERANCE, Findings, find, guard
-from skvi.gradient.measures import GRADIENTS_EACH, Errors, Slopes
+from skvi.gradient.findings import NO_MEAN, PRECISE, Findings, find, guard
+from skvi.gradient.measures import GRADIENTS_EACH, TOLERANCE, Errors, Slopes
 from skvi.gradient.normals import MeanField, NormalApproximation
-from skvi.gradient.rivals import has_rival
+from skvi.gradient.proposals import Draws
+from skvi.gradient.rivals import beyond, has_rival
 
 #: what there is to say where nothing is wrong
 RELIABLE = "means and deviations can be relied on"
 
 # Up to this k-hat weights still tell that all is well, where they say so clearly.
 _TOLERABLE = 0.85
-_LEAST_GRADIENTS = 200
+# Gradients: so many for each coefficient of the regression of slopes, but as few as that only where they are many.
+_GRADIENTS_EACH, _LEAST_GRADIENTS, _MANY_GRADIENTS = 4, 100, 200
 _MOST_GRADIENTS = 2000
 # A direct search over more free numbers than these asks too much of a full covariance.
 _MOST_FULL_RANK = 500
@@ -51,14 +53,10 @@ class Verdict:
         What is wrong and what to try next; None where nothing is.
     mendable : bool
         Whether means and deviations of the draws under their importance weights can be relied on.
-    z : ndarray of shape (T, P)
-        The draws.
-    log_q : ndarray of shape (T,)
-        Their log densities under q.
-    log_ratios : ndarray of shape (T,)
-        log p - log q at them.
+    own, all : Draws
+        Draws of q, and all that were taken, some of which may be wider ones.
     log_weights : ndarray of shape (T,)
-        Their smoothed, normalised log weights.
+        Smoothed, normalised log weights of all.
     """
 
     elbo: float
@@ -70,9 +68,8 @@ class Verdict:
     slopes: Slopes | None
     complaint: str | None
     mendable: bool
-    z: np.ndarray
-    log_q: np.ndarray
-    log_ratios: np.ndarray
+    own: Draws
+    all: Draws
     log_weights: np.ndarray
 
     @property
@@ -114,10 +111,11 @@ def judge(
     n_draws : int, default=2000
         Densities that it takes.
     max_draws : int, default=8000
-        Draws that it takes where k-hat is good but weighted means are too noisy to decide.
+        Draws that it takes where the first do not decide, most of them wider than q; and three times as many where
+        k-hat is good but weighted means are too noisy.
     n_gradients : int, default=None
-        Gradients that it takes. None is 200, or two more than twice the free numbers, as long as these
-        are no more than 2000; 0 suits densities that have no gradient.
+        Gradients that it takes. None is four for each free number and four more, but between 100 and 200; or two for
+        each and two more, as long as these are no more than 2000; 0 suits densities that have no gradient.
     quantities : callable, default=None
         Maps draws (T, P) to further numbers (T, Q) whose means and deviations have to be right, such as constrained
         parameters.
@@ -132,24 +130,28 @@ def judge(
     Verdict
     """
     if n_gradients is None:
-        needed = GRADIENTS_EACH * (approximation.width + 1)
-        n_gradients = max(_LEAST_GRADIENTS, needed if needed <= _MOST_GRADIENTS else 0)
+        n_gradients = _enough_gradients(approximation.width + 1)
     with _threads.single_threaded_blas():
         findings = find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities)
-        elbo, elbo_se = elbo_of(findings.log_ratios)
-        ratios = findings.log_ratios
-        home = findings.z[np.argmax(np.where(np.isfinite(ratios), ratios + findings.log_q, -np.inf))]
-        rival = has_rival(target, approximation, rivals, elbo, home)
+        elbo, elbo_se = elbo_of(findings.own.log_ratios)
+        if findings.khat >= NO_MEAN and n_gradients and np.isfinite(elbo):
+            rivals = [*rivals, *beyond(target, findings.own, rng)]
+        rival = has_rival(target, approximation, rivals, elbo, findings.own)
     return Verdict(
         *(elbo, elbo_se, findings.khat, findings.n_nonfinite),
         *(findings.weighted_error, findings.weighted, findings.slopes),
         complaint=_Words(findings, labels, rival).complaint(),
         mendable=findings.reliable and findings.noise <= PRECISE and not rival,
-        z=findings.z,
-        log_q=findings.log_q,
-        log_ratios=findings.log_ratios,
+        own=findings.own,
+        all=findings.all,
         log_weights=findings.log_weights,
     )
+
+
+def _enough_gradients(n_coefficients):
+    """Gradients from which the regression of slopes can be told, or a few where that would take too many."""
+    needed = max(GRADIENTS_EACH * n_coefficients, min(_MANY_GRADIENTS, _GRADIENTS_EACH * n_coefficients))
+    return max(_LEAST_GRADIENTS, needed) if needed <= _MOST_GRADIENTS else _MANY_GRADIENTS
 
 
 def in_words(elbo, elbo_se, khat, finding):
@@ -207,7 +209,11 @@ class _Words:
             return self._worst(findings.weighted, -3.0) if found is None and findings.reliable else found
         if findings.reliable and (findings.noise <= PRECISE or findings.slopes is None):
             return self._worst(findings.weighted, 1.0)
-        if findings.khat < _TOLERABLE and findings.noise <= PRECISE and self._worst(findings.weighted, 1.0) is None:
+        if (
+            findings.weights_khat < _TOLERABLE
+            and findings.noise <= PRECISE
+            and self._worst(findings.weighted, 1.0) is None
+        ):
             return None
         found = self._worst(findings.weighted, -2.0) if findings.reliable else None
         if found is None and findings.slopes is not None:
