@@ -4,6 +4,7 @@ from benchmarks.posteriors.accuracy import accuracy, beside_peers, unaided
 from benchmarks.posteriors.sizes import sizes
 from benchmarks.posteriors.startup import startup
 from benchmarks.posteriors.stein import stein
+from benchmarks.posteriors.unseen import unseen
 
 PARTS = {
     "stein": stein,
@@ -12,4 +13,5 @@ PARTS = {
     "peers": beside_peers,
     "startup": startup,
     "sizes": sizes,
+    "unseen": unseen,
 }

@@ -11,7 +11,7 @@ _LEAP, _QUARTER_TURN = 1.0, 0.5 * np.pi
 
 def chain_draws(target, n_rounds, n_warm_up, rng):
     """Draws (n_rounds * 64, P) of the free numbers, in coordinates in which the curvature at the mode is round."""
-    mode, factor = _curvature(target)
+    mode, factor = curvature(target)
     width = len(mode)
 
     def gradient(u):
@@ -41,7 +41,7 @@ def chain_draws(target, n_rounds, n_warm_up, rng):
     return np.concatenate(kept)
 
 
-def _curvature(target):
+def curvature(target):
     """The mode, and a factor of the inverse of minus the Hessian there."""
     found = minimize(
         lambda z: (-target.log_density(z[None])[0], -target.gradient(z[None])[0]),
