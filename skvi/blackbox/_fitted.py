@@ -91,7 +91,7 @@ def _in_words(verdict, outcome, chosen, error):
     if complaint:
         return complaint
     words = f"draws are chosen by importance weights, and their {RELIABLE}" if chosen else RELIABLE
-    share = verdict.n_nonfinite / len(verdict.all.z)
+    share = verdict.n_nonfinite / len(verdict.own.z)
     return f"{words} where the density is finite, which it is not at {share:.1%} of the draws" if share else words
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from skvi.gradient.measures import TOLERANCE, Errors, Slopes, compare_slopes, weighted_errors
 from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
-from skvi.gradient.proposals import Draws, can_be_wide, joined, sample, sample_wide
+from skvi.gradient.proposals import Draws, can_be_wide, followed, joined, sample, sample_about, sample_wide
 
 #: standard error of weighted means up to which these decide alone
 PRECISE = 0.05
@@ -16,9 +16,11 @@ NO_MEAN = 1.0
 
 # Standard error from which more draws are taken.
 _NOISY = 0.02
-# Share of wide ones among these, and how many times as many draws may come where weights are reliable but noisy.
+# Share of wide ones among these, and how often draws follow the weights of the last.
 _WIDE_SHARE = 0.8
-_MORE = 3
+_ROUNDS = 3
+# Index of the weights' tail below which their variance is finite.
+_FINE = 0.5
 # Up to this bend slopes are right to the first order about means and deviations: the rest is about half of it.
 _LARGEST_BEND = 0.08
 
@@ -39,6 +41,8 @@ class Findings:
         Indices of the tails of p / q over its own draws, and of the weights of all.
     weighted : Errors
     slopes : Slopes or None
+    moved : float
+        By how much weighted means and deviations differ from those that the last draws followed, in deviations.
     """
 
     approximation: object
@@ -49,25 +53,31 @@ class Findings:
     weights_khat: float
     weighted: Errors
     slopes: Slopes | None
+    moved: float
 
     @classmethod
-    def of(cls, approximation, own, wide, slopes, quantities):
-        """What draws of q, and wide ones if there are any, say; slopes are given."""
+    def of(cls, approximation, own, every, slopes, quantities, before=None):
+        """What draws of q, and all draws, say; slopes are given, and findings from the draws before these."""
         khat = smooth(own.log_ratios)[1]
-        every = own if wide is None else joined(own, wide)
         log_weights, weights_khat = smooth(every.log_ratios)
         weighted = _weigh(every, log_weights, quantities)
-        return cls(approximation, own, every, log_weights, khat, weights_khat, weighted, slopes)
+        moved = 0.0 if before is None else _moved(before.weighted, weighted)
+        return cls(approximation, own, every, log_weights, khat, weights_khat, weighted, slopes, moved)
 
     @property
     def n_nonfinite(self):
-        """Draws without a finite density."""
-        return int((~np.isfinite(self.all.log_ratios)).sum())
+        """Draws of q without a finite density."""
+        return int((~np.isfinite(self.own.log_ratios)).sum())
 
     @property
     def reliable(self):
         """Whether means under importance weights settle down at all."""
         return self.weights_khat < LARGEST_RELIABLE
+
+    @property
+    def settled(self):
+        """Whether weighted means and deviations are precise, and the same as before draws followed them."""
+        return self.reliable and self.noise <= PRECISE and self.moved - self.noise <= 0.5 * TOLERANCE
 
     @property
     def noise(self):
@@ -100,26 +110,33 @@ def find(target, approximation, rng, n_draws, max_draws, n_gradients, quantities
     # Noise with exact moments makes the bound and its parts exact where p and q are normal.
     own, scores = sample(target, approximation, rng, (n_draws, n_gradients - n_draws), n_gradients)
     slopes = _slopes(target, own.z[: len(scores)], scores)
-    findings = Findings.of(approximation, own, None, slopes, quantities)
-    draws = own, None
-    for n_all in (max_draws, _MORE * max_draws):
-        if n_all <= len(findings.all.z) or not findings.undecided:
+    findings = Findings.of(approximation, own, own, slopes, quantities)
+    if max_draws <= len(own.z) or not findings.undecided:
+        return findings
+    own, every = _with_more(target, approximation, rng, own, max_draws - len(own.z))
+    findings = Findings.of(approximation, own, every, slopes, quantities)
+    for _ in range(_ROUNDS):
+        normal = followed(findings.all, findings.log_weights) if can_be_wide(approximation) else None
+        if normal is None:
             break
-        draws = _with_more(target, approximation, rng, *draws, n_all - len(findings.all.z))
-        findings = Findings.of(approximation, *draws, slopes, quantities)
-        if not findings.reliable or findings.noise <= PRECISE:
+        every = sample_about(target, approximation, normal, rng, max_draws, _WIDE_SHARE)
+        findings = Findings.of(approximation, own, every, slopes, quantities, before=findings)
+        if findings.settled and findings.weights_khat < _FINE:
             break
     return findings
 
 
-def _with_more(target, approximation, rng, own, wide, n_more):
-    """Draws of q and wide ones, with so many more."""
+def _with_more(target, approximation, rng, own, n_more):
+    """Draws of q, and all, with so many more, most of them wide."""
     n_wide = int(_WIDE_SHARE * n_more) if can_be_wide(approximation) else 0
     own = joined(own, sample(target, approximation, rng, (n_more - n_wide,), 0)[0])
-    if not n_wide:
-        return own, None
-    more = sample_wide(target, approximation, rng, n_wide)
-    return own, more if wide is None else joined(wide, more)
+    return own, joined(own, sample_wide(target, approximation, rng, n_wide)) if n_wide else own
+
+
+def _moved(before, after):
+    with np.errstate(all="ignore"):
+        changes = np.abs(after.mean - before.mean), np.abs(after.log_sd - before.log_sd)
+    return largest(np.maximum(*changes))
 
 
 def _weigh(draws, log_weights, quantities):

@@ -1,23 +1,27 @@
 """Draws of an approximation q by which a target p is measured, and wider ones about them.
 
-Importance weights see no part of p that no draw meets, and k-hat tells little of it. So half of the draws may come
-from a distribution that is q's in other directions but has the radii of Student's t: the weights p / (mixture of both)
+Importance weights see no part of p that no draw meets, and k-hat tells little of it. So some draws come from
+a distribution that is q's in other directions but has the radii of Student's t: the weights p / (mixture of both)
 are bounded where q's tails are too light (defensive mixtures, Hesterberg 1995; weighted by the balance heuristic,
-Veach and Guibas 1995).
+Veach and Guibas 1995). And further draws may follow what the weights say of p (population Monte Carlo, Cappe et al.
+2004): where means and deviations stay as they are then, little is left out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import LinAlgError
 from scipy.special import gammaln
 from scipy.stats import chi2
 
 from skvi.gradient.measures import draw_blocks
 from skvi.gradient.noise import matched
-from skvi.gradient.normals import standard_log_density
+from skvi.gradient.normals import FullRank, standard_log_density
 
 # Degrees of freedom of the wide draws.
 _DOF = 4.0
+# Draws, as many as weigh the same, that each number takes of a normal that follows the weights.
+_EACH = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,11 @@ class Draws:
     log_q : ndarray of shape (T,)
         Of the approximation.
     log_spread : ndarray of shape (T,)
-        Of the wide distribution, less log q.
+        Of the wide distribution, less that of what it is wider than.
     wide_share : float
         Share of draws from the wide distribution.
+    log_origin : ndarray of shape (T,), default=None
+        Of what other draws come from. None is q.
     """
 
     z: np.ndarray
@@ -42,14 +48,15 @@ class Draws:
     log_q: np.ndarray
     log_spread: np.ndarray
     wide_share: float = 0.0
+    log_origin: np.ndarray | None = None
 
     @property
     def log_proposal(self):
         """Log density of what draws come from."""
-        share = self.wide_share
+        share, origin = self.wide_share, self.log_q if self.log_origin is None else self.log_origin
         if not share:
-            return self.log_q
-        return self.log_q + np.logaddexp(np.log1p(-share), np.log(share) + self.log_spread)
+            return origin
+        return origin + np.logaddexp(np.log1p(-share), np.log(share) + self.log_spread)
 
     @property
     def log_ratios(self):
@@ -89,6 +96,29 @@ def sample_wide(target, approximation, rng, n_draws):
     radii = np.sqrt(_DOF / chi2.ppf(shares, _DOF))
     draws, _ = _at(target, approximation, radii[:, None] * rng.standard_normal((n_draws, approximation.n_noise)), 0)
     return Draws(draws.z, draws.log_p, draws.log_q, draws.log_spread, 1.0)
+
+
+def sample_about(target, approximation, other, rng, n_draws, wide_share):
+    """Draws of another distribution, and wide ones about it, that are to tell of q."""
+    n_wide = int(wide_share * n_draws)
+    own, _ = sample(target, other, rng, (n_draws - n_wide,), 0)
+    draws = joined(own, sample_wide(target, other, rng, n_wide))
+    with np.errstate(all="ignore"):
+        return replace(draws, log_q=approximation.log_density(draws.z), log_origin=draws.log_q)
+
+
+def followed(draws, log_weights):
+    """The normal with the moments of draws under their weights; None where there is none, or too few make it up."""
+    usable = np.isfinite(log_weights) & np.isfinite(draws.z).all(axis=1)
+    weights, z = np.exp(log_weights[usable]), draws.z[usable]
+    if not len(z) or 1.0 < _EACH * z.shape[1] * np.sum(weights**2):
+        return None
+    centred = z - weights @ z
+    try:
+        normal = FullRank.from_covariance(weights @ z, centred.T @ (weights[:, None] * centred))
+    except LinAlgError:
+        return None
+    return normal if np.isfinite(normal.parameters).all() else None
 
 
 def _at(target, approximation, noise, n_scores):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skvi import _threads
-from skvi.gradient.findings import NO_MEAN, PRECISE, Findings, find, guard
+from skvi.gradient.findings import NO_MEAN, Findings, find, guard
 from skvi.gradient.measures import GRADIENTS_EACH, TOLERANCE, Errors, Slopes
 from skvi.gradient.normals import MeanField, NormalApproximation
 from skvi.gradient.proposals import Draws
@@ -20,8 +20,6 @@ from skvi.gradient.rivals import beyond, has_rival
 #: what there is to say where nothing is wrong
 RELIABLE = "means and deviations can be relied on"
 
-# Up to this k-hat weights still tell that all is well, where they say so clearly.
-_TOLERABLE = 0.85
 # Gradients: so many for each coefficient of the regression of slopes, but as few as that only where they are many.
 _GRADIENTS_EACH, _LEAST_GRADIENTS, _MANY_GRADIENTS = 4, 100, 200
 _MOST_GRADIENTS = 2000
@@ -41,7 +39,7 @@ class Verdict:
     khat : float
         Index of the tail of p / q; see `skvi.gradient.pareto.smooth`.
     n_nonfinite : int
-        Draws without a finite density.
+        Draws of q without a finite density.
     weighted_error : float
         The largest of `weighted`.
     weighted : Errors
@@ -111,8 +109,8 @@ def judge(
     n_draws : int, default=2000
         Densities that it takes.
     max_draws : int, default=8000
-        Draws that it takes where the first do not decide, most of them wider than q; and three times as many where
-        k-hat is good but weighted means are too noisy.
+        Draws that it takes where the first do not decide, most of them wider than q; and up to three times again,
+        of a normal that follows the weights of the last, until means and deviations stay as they are.
     n_gradients : int, default=None
         Gradients that it takes. None is four for each free number and four more, but between 100 and 200; or two for
         each and two more, as long as these are no more than 2000; 0 suits densities that have no gradient.
@@ -141,7 +139,7 @@ def judge(
         *(elbo, elbo_se, findings.khat, findings.n_nonfinite),
         *(findings.weighted_error, findings.weighted, findings.slopes),
         complaint=_Words(findings, labels, rival).complaint(),
-        mendable=findings.reliable and findings.noise <= PRECISE and not rival,
+        mendable=findings.settled and not rival,
         own=findings.own,
         all=findings.all,
         log_weights=findings.log_weights,
@@ -190,7 +188,7 @@ class _Words:
     def complaint(self):
         """What is wrong and what to try next; None where nothing is."""
         findings = self.findings
-        if findings.n_nonfinite == len(findings.log_weights):
+        if findings.n_nonfinite == len(findings.own.z):
             return "the density is finite at none of the draws; start elsewhere, or give parameters a start and a scale"
         if self.rival:
             return (
@@ -207,14 +205,8 @@ class _Words:
             found = self._worst(findings.slopes.errors, 1.0)
             # What weights find far beyond their noise counts too: slopes see the first order only.
             return self._worst(findings.weighted, -3.0) if found is None and findings.reliable else found
-        if findings.reliable and (findings.noise <= PRECISE or findings.slopes is None):
+        if findings.settled or (findings.reliable and findings.slopes is None):
             return self._worst(findings.weighted, 1.0)
-        if (
-            findings.weights_khat < _TOLERABLE
-            and findings.noise <= PRECISE
-            and self._worst(findings.weighted, 1.0) is None
-        ):
-            return None
         found = self._worst(findings.weighted, -2.0) if findings.reliable else None
         if found is None and findings.slopes is not None:
             found = self._worst(findings.slopes.errors, -2.0)

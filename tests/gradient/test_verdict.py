@@ -221,7 +221,7 @@ def half_normal():
 
 def test_draws_without_a_density_are_counted_and_survived():
     verdict = verdict_on(half_normal(), MeanField(np.zeros(1), np.ones(1)))
-    assert 0.45 < verdict.n_nonfinite / len(verdict.all.z) < 0.55
+    assert 0.45 < verdict.n_nonfinite / len(verdict.own.z) < 0.55
     assert np.isfinite([verdict.elbo, verdict.elbo_se, verdict.khat, verdict.fisher_divergence]).all()
     assert not verdict.trusted
     # The mean of |z|.
@@ -262,3 +262,16 @@ def test_quantities_have_to_be_right_too():
 def test_a_quantity_that_never_varies_has_no_error():
     q = MeanField(np.zeros(1), np.ones(1))
     assert verdict_on(normal_target(np.zeros(1), [[1.01]]), q, quantities=np.ones_like).trusted
+
+
+def test_draws_follow_the_weights_to_where_a_poor_start_has_few():
+    """Three logarithms of exponential variables, from a normal at the mode of half the deviation."""
+    target = of_density(lambda z: np.sum(z - np.exp(z), axis=1), lambda z: 1.0 - np.exp(z), 3)
+    verdict = verdict_on(target, MeanField(np.zeros(3), np.full(3, 0.5)), n_draws=1000)
+    weights, z = np.exp(verdict.log_weights), verdict.all.z
+    mean = weights @ z
+    assert verdict.mendable
+    # Euler's constant, and the trigamma function at one.
+    np.testing.assert_allclose(mean, -0.5772, atol=0.07)
+    np.testing.assert_allclose(weights @ (z - mean) ** 2, math.pi**2 / 6.0, rtol=0.1)
+    np.testing.assert_allclose(np.exp(verdict.weighted.log_sd), math.pi / math.sqrt(6.0) / 0.5, rtol=0.1)
