@@ -71,8 +71,8 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         Draws of q in a step of "bam", "advi" and "natural", and those that "dadvi" holds fixed; None is the method's
         own choice.
     n_paths : int, default=None
-        Paths of "pathfinder", from as many starts. None is sixteen, or four where rows times free numbers are more
-        than a million.
+        Paths of "pathfinder", from as many starts; those are given up that lead where another has been. None is
+        sixteen, or four where rows times free numbers are more than a million.
     rank : int, default=5
         Number of directions of "lowrank".
     n_layers : int, default=None
@@ -85,7 +85,8 @@ class BlackBoxVI(DrawPredictions, ModelEstimator):
         importance-weighted bound, which is the tighter one. "auto": where q itself is off by more than a twentieth of
         a standard deviation, and k-hat says that the ratios mend it. Draws of a stream of rows are never chosen.
     n_posterior_draws : int, default=1000
-        Draws of q that the verdict is made from and that predictions are averaged over.
+        Draws of q that the verdict is made from and that predictions are averaged over. Where they do not decide, the
+        verdict takes up to 32 times as many.
     batch_size : int, default=None
         Rows of a mini-batch, drawn without replacement until all have come; None is all rows.
     total_samples : float, default=None

@@ -19,7 +19,7 @@ def batch_match(target, start, rng, *, n_draws=None, max_iter=100, tol=0.02, obs
     start : NormalApproximation
     rng : RandomState
     n_draws : int, default=None
-        Gradients of a step. None takes 2 P + 2 but at least 32, and 5 P / 4 for more than 127 parameters, P; their
+        Gradients of a step. None takes 2 P + 2 but at least 24, and 5 P / 4 for more than 127 parameters, P; their
         moments are those of the normal. With no more than P a step learns of as many directions only, and costs
         O(P^2 n_draws).
     max_iter : int, default=100

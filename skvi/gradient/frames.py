@@ -38,7 +38,7 @@ class FullFrame:
     @staticmethod
     def enough_draws(width):
         """A number of draws that are matched, and mirrored where this is no more than 256."""
-        return max(32, 2 * width + 2 if width <= 127 else width + width // 4)
+        return max(24, 2 * width + 2 if width <= 127 else width + width // 4)
 
     @staticmethod
     def reach(width):

@@ -38,7 +38,7 @@ def natural(
     step_size : float, default=1.0
         In (0, 1].
     n_draws : int, default=None
-        Gradients of a step. None takes 2 P + 2 but at least 32 for the full covariance, and 5 P / 4 for more than 127
+        Gradients of a step. None takes 2 P + 2 but at least 24 for the full covariance, and 5 P / 4 for more than 127
         parameters, P; 32 for independent parameters.
     batch_size : int, default=None
         Rows of a step. None takes all.
