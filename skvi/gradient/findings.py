@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skvi.gradient.measures import TOLERANCE, Errors, Slopes, compare_slopes, weighted_errors
-from skvi.gradient.pareto import LARGEST_RELIABLE, smooth
+from skvi.gradient.pareto import smooth
 from skvi.gradient.proposals import Draws, can_be_wide, followed, joined, sample, sample_about, sample_wide
 
 #: standard error of weighted means up to which these decide alone
@@ -19,8 +19,9 @@ _NOISY = 0.02
 # Share of wide ones among these, and how often draws follow the weights of the last.
 _WIDE_SHARE = 0.8
 _ROUNDS = 3
-# Index of the weights' tail below which their variance is finite.
+# Index of the weights' tail below which their variance is finite, and what noise may add to it.
 _FINE = 0.5
+_FINITE = _FINE + 0.1
 # Up to this bend slopes are right to the first order about means and deviations: the rest is about half of it.
 _LARGEST_BEND = 0.08
 
@@ -71,8 +72,8 @@ class Findings:
 
     @property
     def reliable(self):
-        """Whether means under importance weights settle down at all."""
-        return self.weights_khat < LARGEST_RELIABLE
+        """Whether importance weights have a variance, so that means under them have standard errors."""
+        return self.weights_khat < _FINITE
 
     @property
     def settled(self):

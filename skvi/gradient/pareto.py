@@ -9,9 +9,6 @@ import math
 import numpy as np
 from scipy.special import logsumexp
 
-#: index from which on the smoothed weights' means are too noisy for any affordable number of draws
-LARGEST_RELIABLE = 0.7
-
 _LEAST_TAIL = 5
 # Weights that differ by no more are all the same.
 _FLAT = 1e-8

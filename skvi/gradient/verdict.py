@@ -44,7 +44,7 @@ class Verdict:
         The largest of `weighted`.
     weighted : Errors
         Errors of q's means and deviations by importance weights, for free numbers, then for the quantities asked for.
-        Noise where k-hat is above 0.7.
+        Noise where the weights have no variance.
     slopes : Slopes or None
         Measures by gradients; None without finite gradients.
     complaint : str or None
