@@ -19,7 +19,9 @@ PEER = "scikit-learn"
 
 # Next to none: what scikit-learn adds to covariances in each sweep is not in its bound.
 _TINY = 1e-12
+# Sweeps of a turn: at least so many, and for so many seconds.
 _REPEATS = 3
+_SECONDS = 0.15
 # Sweeps before the first turn: of skvi the first compiles, of the peer they try numbers of threads.
 _AHEAD = 2
 
@@ -64,12 +66,13 @@ class SkviSweeps:
     def turn(self):
         """Sweep; the seconds that took.
 
-        In a fit sweep follows sweep, while here the peer's arrays have pushed the rows out of the caches. So
-        the same sweep runs several times from the same state, and the median counts.
+        In a fit sweep follows sweep, while here the peer's arrays have pushed the rows out of the caches, and after
+        a rest the operating system takes some 50 ms to find each thread a core. So the same sweep runs several
+        times from the same state, and the median counts.
         """
         before = dict(vars(self._restart))
         taken = []
-        for _ in range(_REPEATS):
+        while len(taken) < _REPEATS or sum(taken) < _SECONDS:
             vars(self._restart).update(before)
             taken.append(seconds(self._sweep))
         return median(taken)
