@@ -5,16 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skvi.families import NormalWishart
+from skvi.kernels.blocks import padded
 from skvi.kernels.expanded import expanded_full_moments
 from skvi.mixture import VariationalGaussianMixture
 from skvi.models import gaussian
 from tests.reference import expanded as plain
 
 N_COMPONENTS = 13
-
-
-def padded(n, tile):
-    return -(-n // tile) * tile
 
 
 def problem(n_features, n_rows, distance=1.0):
