@@ -65,6 +65,17 @@ def _enable_cache(dispatcher):
         pass
 
 
+def _for_types(dispatcher):
+    """Let calls with literal numbers share the code for numbers of their type: numba compiles each literal apart."""
+    template = dispatcher.get_call_template
+
+    def without_literals(args, kws):
+        return template([types.unliteral(a) for a in args], {name: types.unliteral(a) for name, a in kws.items()})
+
+    dispatcher.get_call_template = without_literals
+    return dispatcher
+
+
 _OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
 
 
@@ -81,7 +92,7 @@ def jit_helper(function):
     """Compile a function that only kernels call: no entry point for Python, cached as part of its callers."""
     if DISABLED:
         return function
-    return numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return _for_types(numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 
 def jit_closure(function):

@@ -374,11 +374,30 @@ def test_expanded_scores_keep_the_digits_of_what_matters(name, n_features, n_row
     assert_allclose(got, expected, rtol=1e-12, atol=4e-12)
 
 
+NEAR = {"near": [True] * 3, "far": [False] * 3, "mixed": [True, False, True]}
+
+
+def about_center(means, factors, constants, near=NEAR["near"]):
+    """What screened scores take of components that are near the shared center, or not."""
+    shifts, extents = np.empty((len(means) + 1, means.shape[1])), np.empty(len(means))
+    gaussian.shift_to_center(means, np.zeros_like(means), factors, shifts, extents)
+    return means, factors, constants, shifts, np.array(near[: len(means)])
+
+
+def test_shifts_to_the_center_and_how_far_components_reach():
+    p = make_problem(5, 1)
+    outputs = [np.full((N_COMPONENTS + 1, 8), np.nan), np.full(N_COMPONENTS, np.nan)]
+    got, expected = both("shift_to_center", (p.means, np.abs(p.means[::-1]), p.factors), outputs)
+    for one, other in zip(got[1:], expected[1:], strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("near", NEAR.values(), ids=NEAR)
 @pytest.mark.parametrize("distance", [0.0, 0.3, 3.0, 100.0])
 @pytest.mark.parametrize(("n_features", "n_rows"), DEEP_SHAPES)
-def test_screened_scores_leave_out_only_what_does_not_matter(n_features, n_rows, distance):
+def test_screened_scores_leave_out_only_what_does_not_matter(n_features, n_rows, distance, near):
     p = make_problem(n_features, n_rows, distance)
-    inputs = p.x, p.means, p.factors, p.constants
+    inputs = p.x, *about_center(p.means, p.factors, p.constants, near)
     (_, got), (_, expected) = both("screened_full_scores", inputs, [np.full_like(p.responsibilities, np.nan)])
     left_out = np.isneginf(got)
     assert_allclose(got[~left_out], expected[~left_out], rtol=1e-12, atol=1e-12)
@@ -399,7 +418,7 @@ def test_screening_keeps_scores_down_to_the_cut(feature):
     x = np.zeros((16, 320))
     # (x - 10)^2 / 2 - x^2 / 2 = gap
     x[feature] = 5.0 - gaps / 10.0
-    gaussian.screened_full_scores(x, means, np.stack(2 * [np.eye(16)]), np.zeros(2), scores)
+    gaussian.screened_full_scores(x, *about_center(means, np.stack(2 * [np.eye(16)]), np.zeros(2)), scores)
     assert np.isfinite(scores[:, gaps < gaussian.CUT - 1e-9]).all()
     assert np.isfinite(scores[0]).all()
 
@@ -408,9 +427,10 @@ def test_screening_keeps_scores_down_to_the_cut(feature):
 def test_screening_changes_no_responsibility(distance):
     p = make_problem(17, 300, distance)
     softened = []
-    for kernel in (gaussian.full_scores, gaussian.screened_full_scores):
+    heard = p.means, p.factors, p.constants
+    for kernel, given in [(gaussian.full_scores, heard), (gaussian.screened_full_scores, about_center(*heard))]:
         scores, row_bounds = np.empty_like(p.responsibilities), np.empty_like(p.weights)
-        kernel(p.x, p.means, p.factors, p.constants, scores)
+        kernel(p.x, *given, scores)
         entropy = assignments.soften(scores, p.weights, row_bounds)
         softened.append(np.concatenate([scores.ravel(), row_bounds, [entropy]]))
     assert_allclose(softened[1], softened[0], rtol=1e-11, atol=1e-13)
@@ -512,6 +532,8 @@ def test_soft_pass(n_features, score, gather, layout, n_rows):
     seconds = (1 if score == "tied_scores" else N_COMPONENTS, 1 if "diagonal" in gather else columns, columns)
     outputs = [np.ones(shape) for shape in [N_COMPONENTS, p.centers.shape, seconds]]
     heard, about = (p.means[:, :depth], factors, p.constants), (p.centers,)
+    if score == "screened_full_scores":
+        heard = about_center(*heard)
     (score_kernel, score_twin), (gather_kernel, gather_twin) = kernel_and_twin(score), kernel_and_twin(gather)
     kernels = passes.soft_kernels(score_kernel, gather_kernel, Rows(rows, weights), heard, about)
     table = 0 if gather == "low_moments" else columns

@@ -12,10 +12,10 @@ from skvi._numba import jit, jit_helper
 from skvi.kernels.gaussian import shared_center
 from skvi.kernels.moments import LARGEST_RATIO, active_rows, add_picked, difference_scratch, row_scratch
 from skvi.kernels.products import GROUP, TILE, add_weighted
-from skvi.kernels.simd import LANES, aligned_empty, load, store, times
+from skvi.kernels.simd import LANES, aligned_empty, load, minus, splat, store, times
 
 # Doubles of a chunk of rows, each twice in succession.
-_CHUNK_DOUBLES = 3072
+_CHUNK_DOUBLES = 2688
 # Work of moments by products, for each component that takes part and to begin with, where 1 is what one component
 # takes of rows that it picks.
 _SHARE = 0.6
@@ -41,7 +41,7 @@ def expanded_full_moments(x, table, responsibilities, means, near, count, first,
     if work < _BEGIN + _SHARE * n_chosen:
         n_chosen = 0
     center = shared_center(means)
-    sums = _product_moments(table, center, responsibilities, chosen, n_chosen)
+    sums = _product_moments(table, center.reshape((1, center.size)), responsibilities, chosen, n_chosen)
     d, e = difference_scratch(table.shape[1])
     offset = np.empty(table.shape[1])
     j = 0
@@ -62,45 +62,67 @@ def _product_moments(table, center, responsibilities, chosen, n_chosen):
     pair of features is at a distance of at most half the circle. The first unit is y itself.
     """
     n_rows, columns = table.shape
-    # As many units at a time as fill whole tiles.
-    step = 4 if columns % 16 else (2 if columns % TILE else 1)
-    n_units = -(-(2 + columns // 2) // step) * step
-    sums = aligned_empty(-(-n_chosen // GROUP) * GROUP, n_units * columns)
+    left, right = _factors_of_products(columns)
+    sums = aligned_empty(-(-n_chosen // GROUP) * GROUP, LANES * left.size)
     sums[:] = 0.0
     if n_chosen == 0:
         return sums
-    chunk = max(_CHUNK_DOUBLES // (2 * columns), 8)
-    circle = aligned_empty(chunk, 2 * columns)
-    features = aligned_empty(chunk, step * columns)
+    width = _circle_width(columns)
+    chunk = max(_CHUNK_DOUBLES // width, 8)
+    circle = aligned_empty(chunk, width)
+    features = aligned_empty(chunk, TILE)
     for start in range(0, n_rows, chunk):
         n = min(chunk, n_rows - start)
         _center_rows(table, start, n, center, circle)
-        for unit in range(0, n_units, step):
-            for u in range(step):
-                _multiply_circle(circle, n, unit + u, features, u * columns)
-            add_weighted(features, n, responsibilities, start, chosen, unit * columns, sums)
+        for v in range(0, left.size, 4):
+            _multiply(circle, n, left, right, v, features)
+            add_weighted(features, n, responsibilities, start, chosen, v * LANES, sums)
     return sums
 
 
 @jit_helper
-def _center_rows(table, start, n, center, circle):
-    """circle[b] = y_b twice in succession, for n rows."""
-    columns = table.shape[1]
-    for b in range(n):
-        for i in range(columns):
-            y = table[start + b, i] - center[i]
-            circle[b, i] = y
-            circle[b, columns + i] = y
+def _factors_of_products(columns):
+    """Where in a row of the circle the two factors of each eight products begin, to fill whole tiles."""
+    units = 2 + columns // 2
+    n = -(-units * columns // TILE) * TILE // LANES
+    left, right = np.empty((2, n), np.int64)
+    for v in range(n):
+        unit, i = divmod(v * LANES, columns)
+        left[v] = i
+        # The first unit is multiplied by the ones that end a row; so is what is beyond the last.
+        right[v] = i + unit - 1 if 0 < unit < units else _circle_width(columns) - LANES
+    return left, right
 
 
 @jit_helper
-def _multiply_circle(circle, n, unit, features, column):
-    """Set a unit of features: y_i, or y_i y_(i + s) with s = unit - 1."""
-    columns = circle.shape[1] // 2
+def _circle_width(columns):
+    """Columns of one and a half circles and eight ones."""
+    return columns + (columns // 2 + LANES - 1) // LANES * LANES + LANES
+
+
+@jit_helper
+def _center_rows(table, start, n, center, circle):
+    """circle[b] = y_b, its first half once more, then ones, for n rows."""
+    columns = table.shape[1]
     for b in range(n):
         for i in range(0, columns, LANES):
-            y = load(circle, b, i)
-            store(features, b, column + i, times(y, load(circle, b, i + unit - 1)) if unit > 0 else y)
+            y = minus(load(table, start + b, i), load(center, 0, i))
+            store(circle, b, i, y)
+            if 2 * i < columns:
+                store(circle, b, columns + i, y)
+        store(circle, b, circle.shape[1] - LANES, splat(1.0))
+
+
+@jit_helper
+def _multiply(circle, n, left, right, v, features):
+    """Set a tile of features to products of two of y's."""
+    l0, l1, l2, l3 = left[v], left[v + 1], left[v + 2], left[v + 3]
+    r0, r1, r2, r3 = right[v], right[v + 1], right[v + 2], right[v + 3]
+    for b in range(n):
+        store(features, b, 0, times(load(circle, b, l0), load(circle, b, r0)))
+        store(features, b, 8, times(load(circle, b, l1), load(circle, b, r1)))
+        store(features, b, 16, times(load(circle, b, l2), load(circle, b, r2)))
+        store(features, b, 24, times(load(circle, b, l3), load(circle, b, r3)))
 
 
 @jit_helper

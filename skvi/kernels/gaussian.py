@@ -19,6 +19,52 @@ SCREEN_DEPTH = 8
 SAMPLE = 32
 
 
+@jit
+def shift_to_center(means, spans, factors, shifts, extents):
+    """shifts[k] = factors[k] (center - means[k]), and how far a component reaches from the center that all share.
+
+    factors[k] (x - means[k]) = factors[k] (x - center) + shifts[k], so that components share the differences of a row
+    from the center. What rounding does to that grows with extents[k] = ||factors[k]| w|^2, w being the distance of the
+    mean from the center and spans[k] more. The last of K + 1 shifts is zero.
+    """
+    n_components, depth = means.shape
+    center = shared_center(means)
+    shifts[n_components] = 0.0
+    for k in range(n_components):
+        extents[k] = 0.0
+        for j in range(depth):
+            shift = 0.0
+            extent = 0.0
+            for i in range(j + 1):
+                gap = center[i] - means[k, i]
+                shift += factors[k, j, i] * gap
+                extent += abs(factors[k, j, i]) * (abs(gap) + spans[k, i])
+            shifts[k, j] = shift
+            extents[k] += extent * extent
+
+
+@jit_helper
+def _nearest_first(near):
+    """Components, those that are near the shared center first, and how many those are."""
+    order = np.empty(near.size, np.int64)
+    n_near = 0
+    for wanted in (1, 0):
+        for k in range(near.size):
+            if near[k] == wanted:
+                order[n_near] = k
+                n_near += 1
+    return order, n_near
+
+
+@jit_helper
+def _differences(x, mean, depth, start, out):
+    """out[i, j] = x[i, start + j] - mean[i] for 32 rows."""
+    for i in range(depth):
+        m = splat(mean[i])
+        for j in range(0, 32, 8):
+            store(out, i, j, minus(load(x, i, start + j), m))
+
+
 @jit_helper
 def _gather_differences(x, mean, rows, start, n, out):
     """out[i, j] = x[i, rows[start + j]] - mean[i] for j < n, zero up to the next multiple of 32."""
@@ -32,60 +78,87 @@ def _gather_differences(x, mean, rows, start, n, out):
 
 
 @jit_helper
-def _squared_norms(d, factor, depth, out, k, start, n):
-    """out[k, start + j] = |factor d[:, j]|^2 over n columns j, by 32; factor is lower triangular."""
-    for b in range(0, n, 32):
-        zero = splat(0.0)
-        s0 = s1 = s2 = s3 = zero
-        for j in range(0, depth, 4):
-            y00 = y01 = y02 = y03 = zero
-            y10 = y11 = y12 = y13 = zero
-            y20 = y21 = y22 = y23 = zero
-            y30 = y31 = y32 = y33 = zero
-            for i in range(j + 4):
-                x0, x1 = load(d, i, b), load(d, i, b + 8)
-                x2, x3 = load(d, i, b + 16), load(d, i, b + 24)
-                f = broadcast(factor, j, i)
-                y00, y01, y02, y03 = fma(f, x0, y00), fma(f, x1, y01), fma(f, x2, y02), fma(f, x3, y03)
-                f = broadcast(factor, j + 1, i)
-                y10, y11, y12, y13 = fma(f, x0, y10), fma(f, x1, y11), fma(f, x2, y12), fma(f, x3, y13)
-                f = broadcast(factor, j + 2, i)
-                y20, y21, y22, y23 = fma(f, x0, y20), fma(f, x1, y21), fma(f, x2, y22), fma(f, x3, y23)
-                f = broadcast(factor, j + 3, i)
-                y30, y31, y32, y33 = fma(f, x0, y30), fma(f, x1, y31), fma(f, x2, y32), fma(f, x3, y33)
-            s0 = fma(y30, y30, fma(y20, y20, fma(y10, y10, fma(y00, y00, s0))))
-            s1 = fma(y31, y31, fma(y21, y21, fma(y11, y11, fma(y01, y01, s1))))
-            s2 = fma(y32, y32, fma(y22, y22, fma(y12, y12, fma(y02, y02, s2))))
-            s3 = fma(y33, y33, fma(y23, y23, fma(y13, y13, fma(y03, y03, s3))))
-        store(out, k, start + b, s0)
-        store(out, k, start + b + 8, s1)
-        store(out, k, start + b + 16, s2)
-        store(out, k, start + b + 24, s3)
+def _repeated(array, i, j):
+    value = broadcast(array, i, j)
+    return value, value, value, value
 
 
 @jit_helper
-def _distances(x, mean, factor, rows, n, tile, out):
-    """out[0, j] = |factor (x[:, rows[j]] - mean)|^2 for j < n, by tiles of 32 gathered rows."""
+def _columns(d, i):
+    return load(d, i, 0), load(d, i, 8), load(d, i, 16), load(d, i, 24)
+
+
+@jit_helper
+def _add_times(factor, j, i, x, y):
+    """Return y + factor[j, i] x, of 32 columns."""
+    f = broadcast(factor, j, i)
+    return fma(f, x[0], y[0]), fma(f, x[1], y[1]), fma(f, x[2], y[2]), fma(f, x[3], y[3])
+
+
+@jit_helper
+def _add_squares(y, s):
+    return fma(y[0], y[0], s[0]), fma(y[1], y[1], s[1]), fma(y[2], y[2], s[2]), fma(y[3], y[3], s[3])
+
+
+@jit_helper
+def _score_tile(d, factor, shifts, shift, constant, depth, out, k, start):
+    """out[k, start:start + 32] = constant - |factor d + shifts[shift]|^2 / 2; factor is lower triangular."""
+    zero = splat(0.0)
+    s = (zero, zero, zero, zero)
+    for j in range(0, depth, 4):
+        y0, y1 = _repeated(shifts, shift, j), _repeated(shifts, shift, j + 1)
+        y2, y3 = _repeated(shifts, shift, j + 2), _repeated(shifts, shift, j + 3)
+        for i in range(j):
+            x = _columns(d, i)
+            y0 = _add_times(factor, j, i, x, y0)
+            y1 = _add_times(factor, j + 1, i, x, y1)
+            y2 = _add_times(factor, j + 2, i, x, y2)
+            y3 = _add_times(factor, j + 3, i, x, y3)
+        # The triangle in which these four rows end.
+        x = _columns(d, j)
+        y0 = _add_times(factor, j, j, x, y0)
+        y1 = _add_times(factor, j + 1, j, x, y1)
+        y2 = _add_times(factor, j + 2, j, x, y2)
+        y3 = _add_times(factor, j + 3, j, x, y3)
+        x = _columns(d, j + 1)
+        y1 = _add_times(factor, j + 1, j + 1, x, y1)
+        y2 = _add_times(factor, j + 2, j + 1, x, y2)
+        y3 = _add_times(factor, j + 3, j + 1, x, y3)
+        x = _columns(d, j + 2)
+        y2 = _add_times(factor, j + 2, j + 2, x, y2)
+        y3 = _add_times(factor, j + 3, j + 2, x, y3)
+        y3 = _add_times(factor, j + 3, j + 3, _columns(d, j + 3), y3)
+        s = _add_squares(y3, _add_squares(y2, _add_squares(y1, _add_squares(y0, s))))
+    c, half = splat(constant), splat(-0.5)
+    store(out, k, start, fma(half, s[0], c))
+    store(out, k, start + 8, fma(half, s[1], c))
+    store(out, k, start + 16, fma(half, s[2], c))
+    store(out, k, start + 24, fma(half, s[3], c))
+
+
+@jit_helper
+def _score_all(x, heard, about, depth, tile, scores, begin, end):
+    """Scores of all components in a range of rows, from their first `depth` features."""
+    means, factors, constants = heard
+    center, shifts, order, n_near = about
+    for start in range(begin, end, 32):
+        _differences(x, center, depth, start, tile)
+        for j in range(order.size):
+            k = shift = order[j]
+            if j >= n_near:
+                shift = order.size
+                _differences(x, means[k], depth, start, tile)
+            _score_tile(tile, factors[k], shifts, shift, constants[k], depth, scores, k, start)
+
+
+@jit_helper
+def _gathered_scores(x, heard, k, shifts, rows, n, tile, out):
+    """Scores out[0, j] of component k in rows[j] for j < n, by tiles of 32 gathered rows."""
+    means, factors, constants = heard
     depth = x.shape[0]
     for start in range(0, n, 32):
-        m = min(32, n - start)
-        _gather_differences(x, mean, rows, start, m, tile)
-        _squared_norms(tile, factor, depth, out, 0, start, m)
-
-
-@jit_helper
-def _dense_scores(x, mean, factor, constant, depth, tile, scores, k, begin, end):
-    """Scores of component k in a range of rows, from their first `depth` features."""
-    half = splat(-0.5)
-    c = splat(constant)
-    for start in range(begin, end, 32):
-        for i in range(depth):
-            m = splat(mean[i])
-            for j in range(0, 32, 8):
-                store(tile, i, j, minus(load(x, i, start + j), m))
-        _squared_norms(tile, factor, depth, scores, k, start, 32)
-        for b in range(start, start + 32, 8):
-            store(scores, k, b, fma(half, load(scores, k, b), c))
+        _gather_differences(x, means[k], rows, start, min(32, n - start), tile)
+        _score_tile(tile, factors[k], shifts, means.shape[0], constants[k], depth, out, 0, start)
 
 
 @jit_helper
@@ -117,22 +190,20 @@ def _best_guess(scores, best, begin, end):
 
 
 @jit_helper
-def _screen(x, means, factors, constants, scores, bounds, tile, begin, end):
+def _screen(x, heard, about, scores, bounds, tile, begin, end):
     """Score a range of rows by their leading features; complete each row's best guess.
 
     The guess's score is right then, and less `CUT` it is bounds[0, b]: what others must exceed to matter.
     """
-    n_components = scores.shape[0]
-    for k in range(n_components):
-        _dense_scores(x, means[k], factors[k], constants[k], SCREEN_DEPTH, tile, scores, k, begin, end)
+    _score_all(x, heard, about, SCREEN_DEPTH, tile, scores, begin, end)
     best = np.empty(end, np.int64)
     order, first = _best_guess(scores, best, begin, end)
-    distances = np.empty((1, end + 32))
-    for k in range(n_components):
+    whole = np.empty((1, end + 32))
+    for k in range(scores.shape[0]):
         rows = order[first[k] : first[k + 1]]
-        _distances(x, means[k], factors[k], rows, rows.size, tile, distances)
+        _gathered_scores(x, heard, k, about[1], rows, rows.size, tile, whole)
         for j in range(rows.size):
-            score = constants[k] - 0.5 * distances[0, j]
+            score = whole[0, j]
             scores[k, rows[j]] = score
             # The relative part outlasts rounding where rows lie at extreme distances.
             bounds[0, rows[j]] = score - CUT - 1e-12 * abs(score)
@@ -148,22 +219,19 @@ def _surviving(scores, k, bounds, rows, begin, end):
 
 
 @jit_helper
-def _complete(x, mean, factor, constant, scores, k, bounds, rows, distances, tile, begin):
+def _complete(x, heard, shifts, scores, k, bounds, rows, whole, tile, begin):
     """Complete component k in the rows from `begin` on where it may still matter; elsewhere its score becomes -inf."""
     n_rows = scores.shape[1]
     n = _surviving(scores, k, bounds, rows, begin, n_rows)
-    if 2 * n > n_rows - begin:
-        _dense_scores(x, mean, factor, constant, x.shape[0], tile, scores, k, begin, n_rows)
-        return
-    _distances(x, mean, factor, rows, n, tile, distances)
+    _gathered_scores(x, heard, k, shifts, rows, n, tile, whole)
     for b in range(begin, n_rows):
         scores[k, b] = NEGATIVE_INFINITY
     for j in range(n):
-        scores[k, rows[j]] = constant - 0.5 * distances[0, j]
+        scores[k, rows[j]] = whole[0, j]
 
 
 @jit_helper
-def _screening_pays(x, means, factors, constants, scores, bounds, tile, rows, n_rows):
+def _screening_pays(x, heard, about, scores, bounds, tile, rows, n_rows):
     """Whether few components would survive screening in the first rows, whose scores are known."""
     n_components = scores.shape[0]
     leading = aligned_empty(n_components, n_rows)
@@ -172,47 +240,49 @@ def _screening_pays(x, means, factors, constants, scores, bounds, tile, rows, n_
         for k in range(1, n_components):
             largest = max(largest, scores[k, b])
         bounds[0, b] = largest - CUT
+    _score_all(x, heard, about, SCREEN_DEPTH, tile, leading, 0, n_rows)
     survivors = 0
     for k in range(n_components):
-        _dense_scores(x, means[k], factors[k], constants[k], SCREEN_DEPTH, tile, leading, k, 0, n_rows)
         survivors += _surviving(leading, k, bounds, rows, 0, n_rows)
     return 2 * survivors <= n_components * n_rows
-
-
-@jit_helper
-def _score_all(x, means, factors, constants, scores, tile, begin, end):
-    """Scores of all components in a range of rows."""
-    for k in range(scores.shape[0]):
-        _dense_scores(x, means[k], factors[k], constants[k], x.shape[0], tile, scores, k, begin, end)
 
 
 @jit
 def full_scores(x, means, factors, constants, scores):
     """scores[k, b] = constants[k] - |factors[k] (x[:, b] - means[k])|^2 / 2."""
-    tile = aligned_empty(x.shape[0], 32)
-    _score_all(x, means, factors, constants, scores, tile, 0, scores.shape[1])
+    depth, n_rows = x.shape
+    tile = aligned_empty(depth, 32)
+    unshifted = np.zeros((1, depth))
+    for k in range(scores.shape[0]):
+        for start in range(0, n_rows, 32):
+            _differences(x, means[k], depth, start, tile)
+            _score_tile(tile, factors[k], unshifted, 0, constants[k], depth, scores, k, start)
 
 
 @jit
-def screened_full_scores(x, means, factors, constants, scores):
+def screened_full_scores(x, means, factors, constants, shifts, near, scores):
     """Do as `full_scores`, but a score more than `CUT` below the row's largest may come out as -inf.
 
     A squared distance over the leading features never exceeds the whole one, so that it bounds the score. Where
-    more than half would survive that in the first rows, it is not tried on the others.
+    more than half would survive that in the first rows, it is not tried on the others. Components near the shared
+    center go by their shifts (see `shift_to_center`), the others by differences from their own means.
     """
     n_components, n_rows = scores.shape
-    tile = aligned_empty(x.shape[0], 32)
+    depth = x.shape[0]
+    heard = means, factors, constants
+    about = shared_center(means), shifts, *_nearest_first(near)
+    tile = aligned_empty(depth, 32)
     bounds = np.empty((1, n_rows))
     rows = np.empty(n_rows + 8, np.int64)
     sample = min(SAMPLE, n_rows)
-    _score_all(x, means, factors, constants, scores, tile, 0, sample)
-    if not _screening_pays(x, means, factors, constants, scores, bounds, tile, rows, sample):
-        _score_all(x, means, factors, constants, scores, tile, sample, n_rows)
+    _score_all(x, heard, about, depth, tile, scores, 0, sample)
+    if not _screening_pays(x, heard, about, scores, bounds, tile, rows, sample):
+        _score_all(x, heard, about, depth, tile, scores, sample, n_rows)
         return
-    _screen(x, means, factors, constants, scores, bounds, tile, sample, n_rows)
-    distances = np.empty((1, n_rows + 32))
+    _screen(x, heard, about, scores, bounds, tile, sample, n_rows)
+    whole = np.empty((1, n_rows + 32))
     for k in range(n_components):
-        _complete(x, means[k], factors[k], constants[k], scores, k, bounds, rows, distances, tile, sample)
+        _complete(x, heard, about[1], scores, k, bounds, rows, whole, tile, sample)
 
 
 @jit_helper

@@ -12,8 +12,6 @@ from skvi.kernels import gaussian as kernels
 from skvi.kernels.blocks import FEATURE_TILE, TABLE_TILE, padded
 from skvi.models.rows import pad
 
-# Fewest components that may be worth making the products of features that all of them share.
-_FEWEST_EXPANDED = 8
 # Deviations from its mean within which most of a component's rows lie.
 _DEVIATIONS = 3.0
 # Largest sum of absolute terms in a row's squared distance: rounding then changes its bound by 2e-11 at most.
@@ -24,7 +22,7 @@ class Messages(NamedTuple):
     """Parameters of scores, c_k less half a squared distance from m_k, as the kernels take them."""
 
     #: means (K, D4); factors (K, D4, D4) lower triangular, (1, D4, D4) where shared, or (K, 1, D4) precisions;
-    #: constants (K,)
+    #: constants (K,); in the expanded form, shifts (K + 1, D4) to the shared center and which components are near it
     scores: tuple
     #: what moments take beside their reference: in the expanded form, which components are near its center
     moments: tuple = ()
@@ -47,16 +45,12 @@ def _deep(n_features):
     return n_features >= 2 * kernels.SCREEN_DEPTH
 
 
-def _near(q):
-    """Which components lie near enough to the mean of means for scatters about it.
-
-    These lose digits in the measure of w' |P| w, w being how far most of a component's rows are from that center.
-    """
-    if len(q.mean) < _FEWEST_EXPANDED:
-        return np.zeros(len(q.mean), dtype=bool)
+def _about_center(q, means, factors):
+    """Shifts of scores to the mean of means, and which components are near enough to it to be heard about it."""
     deviation = np.sqrt(np.diagonal(q.scale, axis1=-2, axis2=-1) / q.dof[:, None])
-    extent = np.abs(q.mean - q.mean.mean(axis=0)) + _DEVIATIONS * deviation
-    return np.einsum("kd,kd->k", extent, (np.abs(q.expected_precision) @ extent[..., None])[..., 0]) < _LARGEST_EXTENT
+    shifts, extents = np.empty((len(means) + 1, means.shape[1])), np.empty(len(means))
+    kernels.shift_to_center(means, _pad(_DEVIATIONS * deviation, 1), factors, shifts, extents)
+    return shifts, extents < _LARGEST_EXTENT
 
 
 def scatter_kernel(n_features):
@@ -150,7 +144,10 @@ class FullComponents(_FullMoments):
     def messages(self, q, log_weights):
         """What the rows hear of q."""
         scores = _triangular(self._constants(q, log_weights), q.mean, q.precision.expected_factor)
-        return Messages(scores, (_near(q),) if _deep(q.n_features) else ())
+        if not _deep(q.n_features):
+            return Messages(scores)
+        shifts, near = _about_center(q, *scores[:2])
+        return Messages((*scores, shifts, near), (near,))
 
     def unheard(self, n_components, n_features):
         """What moments take beside their reference where there is no q yet."""

@@ -1,5 +1,7 @@
 """Twins of `skvi.kernels.gaussian`."""
 
+import numpy as np
+
 
 def full_scores(x, means, factors, constants, scores):
     for k in range(len(means)):
@@ -7,7 +9,14 @@ def full_scores(x, means, factors, constants, scores):
         scores[k] = constants[k] - 0.5 * (whitened**2).sum(axis=0)
 
 
-def screened_full_scores(x, means, factors, constants, scores):
+def shift_to_center(means, spans, factors, shifts, extents):
+    gaps = means.mean(axis=0) - means
+    shifts[:-1] = np.einsum("kji,ki->kj", factors, gaps)
+    shifts[-1] = 0.0
+    extents[:] = (np.einsum("kji,ki->kj", np.abs(factors), np.abs(gaps) + spans) ** 2).sum(axis=1)
+
+
+def screened_full_scores(x, means, factors, constants, shifts, near, scores):
     """Exact: nothing is screened."""
     full_scores(x, means, factors, constants, scores)
 
