@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-#: operations that make a task worth handing to a thread, about half a millisecond
-TASK_COST = 3e6
+#: operations that make a task worth handing to a thread, half a millisecond or more
+TASK_COST = 3.5e6
 MAX_TASKS = 32
 #: memory that the accumulators of all tasks together may take
 RESULT_BYTES = 2e6

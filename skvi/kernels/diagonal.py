@@ -17,6 +17,8 @@ from skvi.kernels.moments import LARGEST_RATIO, active_rows, row_scratch
 from skvi.kernels.products import TILE, add_products, fill_tile
 from skvi.kernels.simd import LANES, aligned_empty, broadcast, fma, load, minus, splat, store, total
 
+# Components of a tile of moments: people ask for ten, twenty or fifty, and twenty sums fit into the registers.
+_GROUP = 10
 # Largest p' n^2: rounding changes a score by some 1e-12 at most.
 LARGEST_SHIFT = 1e4
 
@@ -146,12 +148,13 @@ def _add_all(x, means, responsibilities, k, first, second):
 
 @jit_helper
 def _weighted_sums(table, center, responsibilities, chosen, g, i, out):
-    """out[j] = sums of r y and r y^2 over all rows, for features i..i+7 and the eight components chosen[g:g+8]."""
+    """out[j] = sums of r y and r y^2 over all rows, for features i..i+7 and the ten components chosen[g:g+10]."""
     k0, k1, k2, k3 = chosen[g], chosen[g + 1], chosen[g + 2], chosen[g + 3]
     k4, k5, k6, k7 = chosen[g + 4], chosen[g + 5], chosen[g + 6], chosen[g + 7]
+    k8, k9 = chosen[g + 8], chosen[g + 9]
     zero = splat(0.0)
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
-    q0 = q1 = q2 = q3 = q4 = q5 = q6 = q7 = zero
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = s8 = s9 = zero
+    q0 = q1 = q2 = q3 = q4 = q5 = q6 = q7 = q8 = q9 = zero
     o = load(center, 0, i)
     for b in range(table.shape[0]):
         y = minus(load(table, b, i), o)
@@ -172,6 +175,10 @@ def _weighted_sums(table, center, responsibilities, chosen, g, i, out):
         s6, q6 = fma(r, y, s6), fma(r, z, q6)
         r = broadcast(responsibilities, k7, b)
         s7, q7 = fma(r, y, s7), fma(r, z, q7)
+        r = broadcast(responsibilities, k8, b)
+        s8, q8 = fma(r, y, s8), fma(r, z, q8)
+        r = broadcast(responsibilities, k9, b)
+        s9, q9 = fma(r, y, s9), fma(r, z, q9)
     depth = table.shape[1]
     store(out, 0, i, s0)
     store(out, 0, depth + i, q0)
@@ -189,6 +196,10 @@ def _weighted_sums(table, center, responsibilities, chosen, g, i, out):
     store(out, 6, depth + i, q6)
     store(out, 7, i, s7)
     store(out, 7, depth + i, q7)
+    store(out, 8, i, s8)
+    store(out, 8, depth + i, q8)
+    store(out, 9, i, s9)
+    store(out, 9, depth + i, q9)
 
 
 @jit_helper
@@ -218,7 +229,7 @@ def diagonal_moments(x, table, responsibilities, means, count, first, second):
     rows, zeros = row_scratch(n_rows)
     seconds = second.reshape((n_components, depth))
     masses = np.empty(n_components)
-    chosen = np.zeros(n_components + 8, np.int64)
+    chosen = np.zeros(n_components + _GROUP, np.int64)
     n_chosen = 0
     for k in range(n_components):
         n_active, masses[k] = active_rows(responsibilities, k, zeros, rows)
@@ -229,11 +240,11 @@ def diagonal_moments(x, table, responsibilities, means, count, first, second):
         else:
             _add_picked(table, means, responsibilities, k, rows, n_active, first, seconds)
     center = shared_center(means).reshape((1, depth))
-    sums = aligned_empty(8, 2 * depth)
-    for g in range(0, n_chosen, 8):
+    sums = aligned_empty(_GROUP, 2 * depth)
+    for g in range(0, n_chosen, _GROUP):
         for i in range(0, depth, LANES):
             _weighted_sums(table, center, responsibilities, chosen, g, i, sums)
-        for j in range(min(8, n_chosen - g)):
+        for j in range(min(_GROUP, n_chosen - g)):
             k = chosen[g + j]
             if not _add_about_mean(sums, j, masses[k], means[k], center, first[k], seconds[k]):
                 _add_all(x, means, responsibilities, k, first, seconds)
