@@ -6,15 +6,17 @@ source, because numba by itself notices an edit of the file a kernel stands in, 
 """
 
 import functools
+import gc
 import hashlib
 import pickle
+from contextlib import contextmanager
 from pathlib import Path
 
 import numba
 import numpy as np
-from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.caching import FunctionCache
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic
@@ -76,14 +78,46 @@ def _for_types(dispatcher):
     return dispatcher
 
 
+@contextmanager
+def _collection_paused():
+    """Keep the garbage collector from going over all that a compiler makes, which takes a tenth of its time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class _KernelCompiler(CompilerBase):
+    """numba's compiler without passes that find nothing to do in kernels, and take time all the same.
+
+    Kernels have no closures, no overloads to inline, and no expressions of whole arrays that loops should be made of.
+    """
+
+    _IDLE = frozenset({"InlineClosureLikes", "InlineOverloads", "NopythonRewrites"})
+
+    def define_pipelines(self):
+        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.passes = [step for step in pipeline.passes if step[0].__name__ not in self._IDLE]
+        pipeline.finalize()
+        return [pipeline]
+
+    def compile_extra(self, function):
+        with _collection_paused():
+            return super().compile_extra(function)
+
+
 _OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy"}
+_KERNEL_OPTIONS = {**_OPTIONS, "pipeline_class": _KernelCompiler, "no_cfunc_wrapper": True}
 
 
 def jit(function):
     """Compile a kernel in nopython mode, without the GIL, cached, on one thread."""
     if DISABLED:
         return function
-    dispatcher = numba.njit(**_OPTIONS)(function)
+    dispatcher = numba.njit(**_KERNEL_OPTIONS)(function)
     _enable_cache(dispatcher)
     return dispatcher
 
@@ -92,7 +126,7 @@ def jit_helper(function):
     """Compile a function that only kernels call: no entry point for Python, cached as part of its callers."""
     if DISABLED:
         return function
-    return _for_types(numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    return _for_types(numba.njit(**_KERNEL_OPTIONS, no_cpython_wrapper=True)(function))
 
 
 def jit_closure(function):
@@ -118,7 +152,7 @@ def entry(kernel, *arguments):
     signature = tuple(numba.typeof(argument) for argument in arguments)
     kernel.compile(signature)
     compiled = kernel.overloads[signature]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def entries(*kernels):
@@ -143,10 +177,14 @@ else:
 
     def _call_entry(result):
         def codegen(context, builder, signature, args):
-            kinds = [context.get_value_type(kind) for kind in signature.args[1].types]
-            function = ir.FunctionType(context.get_value_type(result), kinds)
+            kinds = signature.args[1].types
+            function = context.call_conv.get_function_type(result, kinds)
             pointer = builder.inttoptr(args[0], function.as_pointer())
-            return builder.call(pointer, [builder.extract_value(args[1], i) for i in range(len(kinds))])
+            values = [builder.extract_value(args[1], i) for i in range(len(kinds))]
+            status, value = context.call_conv.call_function(builder, pointer, result, kinds, values)
+            with cgutils.if_unlikely(builder, status.is_error):
+                context.call_conv.return_status_propagate(builder, status)
+            return value
 
         return codegen
 
