@@ -7,7 +7,7 @@ AVX-512 register, two AVX2 registers or four NEON registers. Without compilation
 
 import numpy as np
 
-from skvi._numba import DISABLED, jit_helper
+from skvi._numba import DISABLED
 
 LANES = 8
 #: bytes of a vector: where one begins off this grid it straddles two lines of the cache
@@ -22,11 +22,8 @@ def aligned(n_rows, n_columns):
     return flat[start : start + n].reshape((n_rows, n_columns))
 
 
-#: the same in kernels; compiling it takes long
-aligned_empty = jit_helper(aligned)
-
-
 if DISABLED:
+    aligned_empty = aligned
 
     def load(array, i, b):
         """Return array[i, b:b+8]."""
@@ -113,6 +110,7 @@ else:
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic, models, register_model
+    from numba.np.arrayobj import populate_array
 
     from skvi._numba import cgutils
 
@@ -141,6 +139,22 @@ else:
     def _repeated(builder, scalar):
         empty = ir.Constant(_DOUBLES, ir.Undefined)
         return _shuffle(builder, builder.insert_element(empty, scalar, ir.Constant(_INT, 0)), [0] * LANES)
+
+    @intrinsic
+    def aligned_empty(typingctx, n_rows, n_columns):
+        """An uninitialised (n_rows, n_columns) array that begins on the grid of vectors."""
+        kind = types.Array(types.float64, 2, "C")
+
+        def codegen(context, builder, signature, args):
+            row = builder.mul(args[1], context.get_constant(types.intp, 8))
+            meminfo = context.nrt.meminfo_alloc_aligned(builder, builder.mul(args[0], row), ALIGNMENT)
+            data = builder.bitcast(context.nrt.meminfo_data(builder, meminfo), ir.DoubleType().as_pointer())
+            array = context.make_array(kind)(context, builder)
+            steps = row, context.get_constant(types.intp, 8)
+            populate_array(array, data=data, shape=args, strides=steps, itemsize=8, meminfo=meminfo)
+            return array._getvalue()
+
+        return kind(types.intp, types.intp), codegen
 
     @intrinsic
     def load(typingctx, array, i, b):
