@@ -6,7 +6,7 @@ import numpy as np
 
 from skvi.families.base import Family, lazy
 from skvi.families.dirichlet import Dirichlet
-from skvi.kernels.sticks import add_counts, pending_stick_gain, stick_parts
+from skvi.kernels.sticks import stick_parts
 
 
 class StickBreaking(Family):
@@ -45,38 +45,44 @@ class StickBreaking(Family):
 
     def updated(self, statistics):
         """Return the conjugate posterior: natural parameters plus the counts."""
-        a, b = np.empty(self.a.shape), np.empty(self.b.shape)
-        add_counts(self.a, self.b, statistics, a, b)
-        return StickBreaking(a, b)
+        parts, log_normalizer = self._parts_after(statistics)
+        posterior = StickBreaking(parts[0], parts[1])
+        posterior._parts = parts, log_normalizer
+        return posterior
+
+    def _parts_after(self, counts):
+        """The rows a, b, E[log v], E[log(1 - v)] and E[log pi] after counts, and the log-normaliser or NaN."""
+        parts = np.empty((5, len(self.a)))
+        return parts, stick_parts(self.a, self.b, counts, parts)
 
     @lazy
     def _parts(self):
-        """E[log v], E[log(1 - v)], E[log pi] and the log-normaliser, NaN where there are no such sticks."""
-        stop, go_on, expected_log = np.empty((3, *self.a.shape))
-        return stop, go_on, expected_log, stick_parts(self.a, self.b, stop, go_on, expected_log)
+        return self._parts_after(np.zeros(len(self.a)))
 
     @property
     def proper(self):
-        return math.isfinite(self._parts[3])
+        return math.isfinite(self._parts[1])
 
     def sufficient_statistics(self, sticks, origin=None):
         return np.log(sticks), np.log1p(-sticks)
 
     def log_normalizer(self, origin=None):
-        return self._parts[3]
+        return self._parts[1]
 
     def expectations(self, origin=None):
-        return self._parts[:2]
+        _, _, stop, go_on, _ = self._parts[0]
+        return stop, go_on
 
     @property
     def expected_log(self):
         """E[log pi_k], shape (n_components,)."""
-        return self._parts[2]
+        return self._parts[0][4]
 
     def gain(self, prior, statistics):
-        stop, go_on, _, log_normalizer = self._parts
-        value = pending_stick_gain(prior.a, prior.b, statistics, self.a, self.b, stop, go_on)
-        return value + log_normalizer - prior.log_normalizer()
+        # Of the counts a stick gains those that stop at it and those that pass it, which makes E[log pi] of them.
+        _, _, stop, go_on, expected_log = self._parts[0]
+        pending = expected_log.dot(statistics) + stop.dot(prior.a - self.a) + go_on.dot(prior.b - self.b)
+        return float(pending) + self._parts[1] - prior._parts[1]
 
     @property
     def mean(self):

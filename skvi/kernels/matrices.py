@@ -22,29 +22,6 @@ def _add_multiple(factor, source, i, start, stop, target, h):
         store(target, h, j, fma(f, load(source, i, j), load(target, h, j)))
 
 
-@jit_helper
-def _invert(d, upper, factor, inverse):
-    """Turn A and I into U and F with U' U = A and F = U'^-1, and zero into F' F; return log |A|, or NaN.
-
-    Such elimination is not disturbed by how rows are scaled.
-    """
-    log_det = 0.0
-    for i in range(d):
-        if not 0.0 < upper[i, i] < math.inf:
-            return math.nan
-        log_det += math.log(upper[i, i])
-        scale = 1.0 / math.sqrt(upper[i, i])
-        for j in range(d):
-            upper[i, j] *= scale
-            factor[i, j] *= scale
-        for h in range(i + 1, d):
-            _add_multiple(-upper[i, h], upper, i, h, d, upper, h)
-            _add_multiple(-upper[i, h], factor, i, 0, i + 1, factor, h)
-        for h in range(i + 1):
-            _add_multiple(factor[i, h], factor, i, 0, i + 1, inverse, h)
-    return log_det
-
-
 @jit
 def wishart_parts(dofs, scales, factors, means, expected_log_dets):
     """What a Wishart distribution W(W, nu) with W^-1 = scale is made of; return the sum of log-normalisers.
@@ -54,25 +31,38 @@ def wishart_parts(dofs, scales, factors, means, expected_log_dets):
     """
     d = scales.shape[1]
     columns = -(-d // LANES) * LANES
-    upper = aligned_empty(d, columns)
-    factor = aligned_empty(d, columns)
-    inverse = aligned_empty(d, columns)
+    # Rows of A and I side by side, which elimination turns into U and F with U' U = A and F = U'^-1: how rows are
+    # scaled does not disturb it. Beside them, below F, the sum F' F.
+    system = aligned_empty(d, 2 * columns)
+    inverse = aligned_empty(d, 2 * columns)
     log_normalizer = dofs.size * 0.25 * d * (d - 1) * _LOG_PI
     for k in range(dofs.size):
+        dof = dofs[k] if dofs[k] > d - 1.0 else math.nan
         for i in range(d):
             for j in range(columns):
-                upper[i, j] = scales[k, i, j] if j < d else 0.0
-                factor[i, j] = 1.0 if i == j else 0.0
-                inverse[i, j] = 0.0
-        log_det = d * _LOG_2 - _invert(d, upper, factor, inverse)
-        dof = dofs[k] if dofs[k] > d - 1.0 else math.nan
+                system[i, j] = scales[k, i, j] if j < d else 0.0
+                system[i, columns + j] = 1.0 if i == j else 0.0
+                inverse[i, columns + j] = 0.0
+        log_det = d * _LOG_2
+        for i in range(d):
+            pivot = system[i, i]
+            if not 0.0 < pivot < math.inf:
+                return math.nan
+            log_det -= math.log(pivot)
+            scale = 1.0 / math.sqrt(pivot)
+            for j in range(2 * columns):
+                system[i, j] *= scale
+            for h in range(i + 1, d):
+                _add_multiple(-system[i, h], system, i, h, columns + i + 1, system, h)
+            for h in range(i + 1):
+                _add_multiple(system[i, columns + h], system, i, columns, columns + i + 1, inverse, h)
         root = math.sqrt(dof)
         log_normalizer += 0.5 * dof * log_det
         for i in range(d):
             log_det += digamma(0.5 * (dof - i))
             log_normalizer += math.lgamma(0.5 * (dof - i))
             for j in range(d):
-                factors[k, i, j] = root * factor[i, j]
-                means[k, i, j] = dof * inverse[i, j]
+                factors[k, i, j] = root * system[i, columns + j]
+                means[k, i, j] = dof * inverse[i, columns + j]
         expected_log_dets[k] = log_det
     return log_normalizer

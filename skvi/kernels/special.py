@@ -157,9 +157,12 @@ def log_gamma_tail(y):
 
 @jit_helper
 def digamma(x):
-    """digamma(x) for x > 0."""
-    y, _, q = gamma_parts(x)
-    return log_normal(y) + digamma_tail(y) - q
+    """digamma(x) for x > 0, alone: in loops over many the parts above fill vectors."""
+    carried = 0.0
+    while x < _SHIFT:
+        carried += 1.0 / x
+        x += 1.0
+    return math.log(x) + digamma_tail(x) - carried
 
 
 @jit_helper
@@ -172,7 +175,7 @@ def log_gamma(x):
 @jit_helper
 def log_beta(a, b):
     """log Beta(a, b) for a, b > 0; the logarithms of Gamma of two large numbers would leave few digits of it."""
-    small, large = min(a, b), max(a, b)
+    small, large = (a, b) if a < b else (b, a)
     if large < _SHIFT:
         return math.lgamma(small) + math.lgamma(large) - math.lgamma(small + large)
     total = small + large

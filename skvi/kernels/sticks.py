@@ -1,4 +1,4 @@
-"""Beta-distributed sticks, of which each breaks off a part of what those before it left; all arrays (K,)."""
+"""Beta-distributed sticks, of which each breaks off a part of what those before it left; arrays (K,)."""
 
 import math
 
@@ -7,45 +7,27 @@ from skvi.kernels.special import digamma, log_beta
 
 
 @jit
-def stick_parts(a, b, stop, go_on, expected_log):
-    """What is known of sticks Beta(a, b); return the sum of log-normalisers, or NaN where an a or b is not positive.
+def stick_parts(a, b, counts, parts):
+    """What is known of sticks Beta(a, b) once there are counts of the weights that they leave.
 
-    E[log v] and E[log(1 - v)] of the sticks, and E[log pi] of the weights that they leave.
+    `parts` (5, K) becomes a plus what stops at a stick, b plus what passes it, E[log v] and E[log(1 - v)] of the new
+    sticks v, and E[log pi] of the weights. Return the sum of log-normalisers, or NaN where an a or b is not positive.
     """
     log_normalizer = 0.0
+    passing = 0.0
+    for k in range(a.size - 1, -1, -1):
+        stop, go_on = a[k] + counts[k], b[k] + passing
+        passing += counts[k]
+        parts[0, k], parts[1, k] = stop, go_on
+        if not (stop > 0.0 and go_on > 0.0):
+            log_normalizer = math.nan
+            continue
+        log_normalizer += log_beta(stop, go_on)
+        both = digamma(stop + go_on)
+        parts[2, k] = digamma(stop) - both
+        parts[3, k] = digamma(go_on) - both
     left = 0.0
     for k in range(a.size):
-        if not (a[k] > 0.0 and b[k] > 0.0):
-            return math.nan
-        log_normalizer += log_beta(a[k], b[k])
-        both = digamma(a[k] + b[k])
-        stop[k] = digamma(a[k]) - both
-        go_on[k] = digamma(b[k]) - both
-        expected_log[k] = stop[k] + left
-        left += go_on[k]
+        parts[4, k] = parts[2, k] + left
+        left += parts[3, k]
     return log_normalizer
-
-
-@jit
-def add_counts(a, b, counts, new_a, new_b):
-    """Add to a what stops at a stick, and to b what passes it."""
-    passing = 0.0
-    for k in range(a.size - 1, -1, -1):
-        new_a[k] = a[k] + counts[k]
-        new_b[k] = b[k] + passing
-        passing += counts[k]
-
-
-@jit
-def pending_stick_gain(prior_a, prior_b, counts, a, b, stop, go_on):
-    """<m(q), p + S - q> where stop and go_on are m(q), E[log v] and E[log(1 - v)].
-
-    Of the counts a stick gains those that stop at it, and those that pass it.
-    """
-    value = 0.0
-    passing = 0.0
-    for k in range(a.size - 1, -1, -1):
-        value += stop[k] * (prior_a[k] + counts[k] - a[k])
-        value += go_on[k] * (prior_b[k] + passing - b[k])
-        passing += counts[k]
-    return value
