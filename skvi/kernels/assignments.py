@@ -3,10 +3,22 @@
 Shapes: scores (K, B), overwritten by weight times responsibility; weights (B,); row_bounds (B,).
 """
 
-import numpy as np
-
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import LANES, any_above, drop_below, fma, load, maximum, minus, over, splat, store, times
+from skvi.kernels.simd import (
+    LANES,
+    aligned_empty,
+    any_above,
+    drop_below,
+    fma,
+    load,
+    load_flat,
+    maximum,
+    minus,
+    over,
+    splat,
+    store,
+    times,
+)
 from skvi.kernels.special import exp_normal, log_normal
 
 # Responsibilities below this, relative to the row's largest, are taken as zero.
@@ -26,23 +38,25 @@ def soften(scores, weights, row_bounds):
     n_rows = scores.shape[1]
     entropy = 0.0
     # Small scratch: what the allocator would return to the system costs all threads a stop.
-    largest, mass, energy = np.empty((3, 1, _CHUNK))
-    by_row = weights.reshape((1, n_rows))
+    sums = aligned_empty(3, _CHUNK)
     for start in range(0, n_rows, _CHUNK):
         n = min(_CHUNK, n_rows - start)
-        _exponentiate(scores, by_row, start, n, largest, mass, energy)
+        _exponentiate(scores, weights, start, n, sums)
         for j in range(n):
-            log_mass = log_normal(mass[0, j])
-            row_bounds[start + j] = largest[0, j] + log_mass
-            energy[0, j] = weights[start + j] * (log_mass - energy[0, j] / mass[0, j])
+            log_mass = log_normal(sums[1, j])
+            row_bounds[start + j] = sums[0, j] + log_mass
+            sums[2, j] = weights[start + j] * (log_mass - sums[2, j] / sums[1, j])
         for j in range(n):
-            entropy += energy[0, j]
+            entropy += sums[2, j]
     return entropy
 
 
 @jit_helper
-def _exponentiate(scores, weights, start, n, largest, mass, energy):
-    """scores <- weight e / mass with e = exp(scores - largest); mass sums e and energy e (scores - largest), by row."""
+def _exponentiate(scores, weights, start, n, sums):
+    """scores <- weight e / mass with e = exp(scores - largest); sums are, by row, largest, mass and energy.
+
+    The mass sums e, and the energy e (scores - largest).
+    """
     n_components = scores.shape[0]
     one = splat(1.0)
     # -inf would turn 0 * -inf into NaN.
@@ -65,12 +79,12 @@ def _exponentiate(scores, weights, start, n, largest, mass, energy):
             m = fma(one, e, m)
             u = fma(e, gap, u)
             store(scores, k, b, e)
-        share = over(load(weights, 0, b), m)
+        share = over(load_flat(weights, b), m)
         for k in range(n_components):
             store(scores, k, b, times(share, load(scores, k, b)))
-        store(largest, 0, b - start, top)
-        store(mass, 0, b - start, m)
-        store(energy, 0, b - start, u)
+        store(sums, 0, b - start, top)
+        store(sums, 1, b - start, m)
+        store(sums, 2, b - start, u)
 
 
 @jit

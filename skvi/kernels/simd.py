@@ -29,6 +29,10 @@ if DISABLED:
         """Return array[i, b:b+8]."""
         return array[i, b : b + LANES].copy()
 
+    def load_flat(array, b):
+        """Return array[b:b+8]."""
+        return array[b : b + LANES].copy()
+
     def store(array, i, b, vector):
         """Set array[i, b:b+8]."""
         array[i, b : b + LANES] = vector
@@ -156,14 +160,18 @@ else:
 
         return kind(types.intp, types.intp), codegen
 
+    def _load(context, builder, signature, args):
+        return builder.load(_pointer(context, builder, signature.args[0], args[0], args[1:]), align=8)
+
     @intrinsic
     def load(typingctx, array, i, b):
         """Return array[i, b:b+8] of a C-contiguous float64 array."""
+        return _vector(array, types.intp, types.intp), _load
 
-        def codegen(context, builder, signature, args):
-            return builder.load(_pointer(context, builder, signature.args[0], args[0], args[1:]), align=8)
-
-        return _vector(array, types.intp, types.intp), codegen
+    @intrinsic
+    def load_flat(typingctx, array, b):
+        """Return array[b:b+8] of a contiguous float64 array."""
+        return _vector(array, types.intp), _load
 
     @intrinsic
     def store(typingctx, array, i, b, vector):
