@@ -12,11 +12,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import skvi.kernels
-from skvi.kernels import assignments, blocks, diagonal, gaussian, moments, passes, selection, simd, special
+from skvi.kernels import assignments, blocks, centers, diagonal, gaussian, moments, passes, selection, simd, special
 from skvi.models.rows import Rows
 from tests import reference
 from tests.reference import assignments as plain_assignments
 from tests.reference import blocks as plain_blocks
+from tests.reference import centers as plain_centers
 from tests.reference import diagonal as plain_diagonal
 from tests.reference import gaussian as plain_gaussian
 from tests.reference import moments as plain_moments
@@ -280,6 +281,32 @@ def test_harden_prefers_the_first_of_equals():
     scores, labels = np.array([[1.0, 2.0], [1.0, 3.0], [0.0, 3.0]]), np.empty(2, np.int64)
     assert assignments.harden(scores, np.array([2.0, 1.0]), labels) == 5.0
     assert_array_equal(labels, [0, 1])
+
+
+# Centres
+
+
+@pytest.mark.parametrize("most_moves", [0, 1, 50])
+@pytest.mark.parametrize(("d", "n"), [(1, 1), (2, 64), (5, 300), (17, 33)])
+def test_move_centers(d, n, most_moves):
+    rng = np.random.default_rng(n)
+    depth, width = blocks.padded(d, blocks.FEATURE_TILE), blocks.padded(n, blocks.ROW_TILE)
+    x, weights = np.zeros((depth, width)), np.zeros(width)
+    x[:d, :n], weights[:n] = rng.normal(size=(d, n)) + 1e3, rng.integers(0, 3, size=n)
+    # The last is nearest to no row.
+    start = np.vstack([x[:d, :3].T, np.full(d, -1e6)])
+    got, expected = ([start.copy(), np.empty(width, np.int64), np.empty((4, width))] for _ in range(2))
+    value = centers.move_centers(x, weights, most_moves, *got)
+    assert_allclose(value, plain_centers.move_centers(x, weights, most_moves, *expected), rtol=1e-10, atol=1e-10)
+    for array, other in zip(got, expected, strict=True):
+        assert_allclose(array, other, rtol=1e-10, atol=1e-10)
+    assert_array_equal(got[0][3], start[3])
+
+
+def test_rows_go_to_the_first_of_equally_near_centers():
+    x, labels = np.zeros((4, 32)), np.empty(32, np.int64)
+    centers.move_centers(x, np.ones(32), 0, np.array([[2.0], [1.0], [-1.0]]), labels, np.empty((3, 32)))
+    assert_array_equal(labels, 1)
 
 
 # Gaussians

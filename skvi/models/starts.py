@@ -6,21 +6,21 @@ does not depend on the units of the data either, but for random responsibilities
 are thinned first, by a hash of each row's bits, so that finding centres costs less than a few sweeps.
 """
 
-from functools import cache, lru_cache
+from functools import cache
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 
 from skvi import _threads
-from skvi.kernels.assignments import harden
 from skvi.kernels.blocks import FEATURE_TILE, ROW_TILE, load_block, padded
-from skvi.kernels.gaussian import diagonal_scores
-from skvi.models.rows import Block, kernel_blocks, pad
+from skvi.kernels.centers import move_centers
+from skvi.models.rows import Block, kernel_blocks
 
 _SAMPLE_DOUBLES = 2**18
 _SAMPLE_ROWS = 4096
-_MOST_SWEEPS = 50
-_TRIAL_SWEEPS = 3
+_MOST_MOVES = 50
+_TRIAL_MOVES = 3
 _KEY_ROWS = 1024
 # Rows that are sorted for each row of a sample: sorting all of a large table would take longer than a sweep.
 _THINNED = 8
@@ -34,8 +34,9 @@ class NearestCenter(NamedTuple):
 
     def assign(self, rows, part, block, out):
         """Set out[k, b] to the row's weight where k is its centre, else zero."""
-        _half_squares(block.x, self.reference, out)
-        harden(out, block.weights, _threads.scratch("labels", block.weights.shape, np.int64))
+        labels = _threads.scratch("labels", block.weights.shape, np.int64)
+        move_centers(block.x, block.weights, 0, self.reference.copy(), labels, out)
+        np.multiply(labels == np.arange(len(out))[:, None], block.weights, out=out)
 
 
 class GivenResponsibilities(NamedTuple):
@@ -74,18 +75,6 @@ def _row_hashes(x, seed):
     for feature in x + 0.0:  # which turns -0.0 into 0.0
         hashed = _scrambled(hashed + feature.view(np.uint64))
     return hashed
-
-
-@lru_cache(maxsize=8)
-def _units(n, depth):
-    """Precisions of one and constants of zero for n centres, as scores take them."""
-    return np.ones((n, 1, depth)), np.zeros(n)
-
-
-def _half_squares(x, centers, out):
-    """Set out[k, b] to minus half the squared distance of row b of a block from centre k."""
-    centers = pad(centers, 1, FEATURE_TILE)
-    diagonal_scores(x, centers, *_units(*centers.shape), out)
 
 
 _GOLDEN = 0x9E3779B97F4A7C15
@@ -182,15 +171,17 @@ class Sample:
         self.block = Block(np.empty((padded(d, FEATURE_TILE), width)), np.empty((width, 0)), np.empty(width))
         load_block(self.values, self.weights, 0, *self.block)
 
-    def _scores(self, points):
-        """Minus half the squared distances of all rows from points, shape (n_points, width)."""
-        out = np.empty((len(points), len(self.block.weights)))
-        _half_squares(self.block.x, points, out)
-        return out
+    def _moved(self, centers, most_moves):
+        """Centres after that many moves at most, squared distances (n_centers, width) from them, and their inertia."""
+        centers = np.array(centers)
+        shape = self.block.weights.shape
+        labels, distances = np.empty(shape, np.int64), np.empty((len(centers), *shape))
+        inertia = move_centers(self.block.x, self.block.weights, most_moves, centers, labels, distances)
+        return centers, distances, inertia
 
     def squared_distances(self, points):
         """Squared distances from points to all rows, shape (n_points, n_rows)."""
-        return -2.0 * self._scores(points)[:, : len(self.values)]
+        return self._moved(points, 0)[1][:, : len(self.values)]
 
     def draw(self, n, rng):
         """Draw n distinct rows with chances by weight; all, repeated in turn, where there are fewer."""
@@ -225,27 +216,9 @@ class Sample:
 
     def k_means(self, n, rng, n_tries=1):
         """Centres by Lloyd's algorithm from rows that are spread out; of several tries the best is finished."""
-        if n_tries == 1:
-            return self._lloyd(self.spread_out(n, rng), _MOST_SWEEPS)
-        tries = [self._lloyd(self.spread_out(n, rng), _TRIAL_SWEEPS) for _ in range(n_tries)]
-        return self._lloyd(min(tries, key=self._inertia), _MOST_SWEEPS)
-
-    def _inertia(self, centers):
-        """Weighted sum of squared distances to the nearest centre."""
-        return float(self.weights @ self.squared_distances(centers).min(axis=0))
-
-    def _lloyd(self, centers, most_sweeps):
-        """Move each centre to the mean of the rows nearest to it until none changes hands."""
-        d = centers.shape[1]
-        labels = np.empty(len(self.block.weights), np.int64)
-        previous = np.full_like(labels, -1)
-        for _ in range(most_sweeps):
-            scores = self._scores(centers)
-            harden(scores, self.block.weights, labels)
-            if (labels == previous).all():
-                break
-            previous[:] = labels
-            count = scores.sum(axis=1)[:, None]
-            # A centre that lost all its rows stays where it is.
-            centers = np.divide((scores @ self.block.x.T)[:, :d], count, out=centers.copy(), where=count > 0.0)
-        return centers
+        if n_tries > 1:
+            tries = [self._moved(self.spread_out(n, rng), _TRIAL_MOVES) for _ in range(n_tries)]
+            centers = min(tries, key=itemgetter(2))[0]
+        else:
+            centers = self.spread_out(n, rng)
+        return self._moved(centers, _MOST_MOVES)[0]

@@ -1,0 +1,55 @@
+"""Centres of clusters and the rows nearest to them, by Euclidean distance.
+
+Shapes: x (D4, B) and weights (B,) are a block's (see `blocks`); centers (K, D), labels (B,), distances (K, B).
+"""
+
+from skvi._numba import jit, jit_helper, wide_vectors
+from skvi.kernels.simd import aligned_empty
+
+
+@jit
+def move_centers(x, weights, most_moves, centers, labels, distances):
+    """Move each centre to the mean of the rows nearest to it, until none moves or so often (Lloyd 1982).
+
+    Then `distances` are the squared ones of all rows from the centres, and `labels` the nearest, the first of equals.
+    A centre without rows stays where it is. Return the weighted sum of squared distances from the nearest centres.
+    """
+    wide_vectors()
+    n_centers, n_features = centers.shape
+    sums = aligned_empty(2, n_centers)
+    inertia = 0.0
+    for move in range(most_moves + 1):
+        for k in range(n_centers):
+            for b in range(weights.size):
+                distances[k, b] = 0.0
+            for i in range(n_features):
+                for b in range(weights.size):
+                    d = x[i, b] - centers[k, i]
+                    distances[k, b] += d * d
+        inertia = 0.0
+        for b in range(weights.size):
+            nearest = 0
+            for k in range(1, n_centers):
+                nearest = k if distances[k, b] < distances[nearest, b] else nearest
+            labels[b] = nearest
+            inertia += weights[b] * distances[nearest, b]
+        if move == most_moves or not _move_to_means(x, weights, labels, sums, centers):
+            break
+    return inertia
+
+
+@jit_helper
+def _move_to_means(x, weights, labels, sums, centers):
+    """Return whether a centre moved."""
+    moved = False
+    for i in range(centers.shape[1]):
+        for k in range(centers.shape[0]):
+            sums[0, k] = sums[1, k] = 0.0
+        for b in range(weights.size):
+            sums[0, labels[b]] += weights[b]
+            sums[1, labels[b]] += weights[b] * x[i, b]
+        for k in range(centers.shape[0]):
+            if sums[0, k] > 0.0:
+                moved |= sums[1, k] / sums[0, k] != centers[k, i]
+                centers[k, i] = sums[1, k] / sums[0, k]
+    return moved
