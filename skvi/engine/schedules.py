@@ -5,6 +5,7 @@ model never knows which schedule runs.
 """
 
 from copy import copy
+from functools import partial
 
 from skvi import _threads
 from skvi.families import Joint
@@ -41,31 +42,30 @@ class Schedule:
     def summarize(self, restarts, blocks, states, final=False):
         """Local step of every restart on all blocks: one summary each, and the blocks' new states."""
         step = self.model.final_step if final else self.model.local_step
-        messages = [self.model.messages(restart.posterior, restart.prior, self.n_jobs) for restart in restarts]
-        return self._map([lambda block, state, m=m: step(block, m, state) for m in messages], blocks, states)
+        tasks = []
+        for restart, own in zip(restarts, states, strict=True):
+            messages = self.model.messages(restart.posterior, restart.prior, self.n_jobs)
+            own = own or [None] * len(blocks)
+            tasks += [partial(step, block, messages, state) for block, state in zip(blocks, own, strict=True)]
+        return self._totals(tasks, len(blocks))
 
     def summarize_starts(self, restarts, starts, blocks):
         """Summaries of the given starts: local steps of posteriors, or rows assigned as a start says."""
         steps = [self._start_step(restart, start) for restart, start in zip(restarts, starts, strict=True)]
-        return self._map(steps, blocks, [[None] * len(blocks)] * len(steps))
+        return self._totals([partial(step, block) for step in steps for block in blocks], len(blocks))
 
     def _start_step(self, restart, start):
         if isinstance(start, Joint):
             # A copy takes what is computed from it along when it goes.
             own = Joint(**{name: copy(factor) for name, factor in start.items()})
             messages = self.model.messages(own, restart.prior, self.n_jobs)
-            return lambda block, state: self.model.local_step(block, messages, state)
-        return lambda block, state: (self.model.start_step(block, start), state)
+            return lambda block: self.model.local_step(block, messages, None)
+        return lambda block: (self.model.start_step(block, start), None)
 
-    def _map(self, steps, blocks, states):
-        tasks = [
-            lambda s=step, b=block, t=state: s(b, t)
-            for step, own in zip(steps, states, strict=True)
-            for block, state in zip(blocks, own or [None] * len(blocks), strict=True)
-        ]
+    def _totals(self, tasks, n):
+        """Run tasks that each give a summary and a state; sum every n summaries in succession, and list the states."""
         results = _threads.run(tasks, self.n_jobs)
-        n = len(blocks)
-        parts = [results[i * n : (i + 1) * n] for i in range(len(steps))]
+        parts = [results[i : i + n] for i in range(0, len(results), n)]
         totals = [self.model.total([summary for summary, _ in part], self.n_jobs) for part in parts]
         return totals, [[state for _, state in part] for part in parts]
 
@@ -98,6 +98,8 @@ class Schedule:
 
     def conclusive(self, restart):
         """Whether the bound of the restart cannot fall any more."""
+        if not self.model.iterative:
+            return True
 
         def settled(state):
             if isinstance(state, list):

@@ -1,9 +1,10 @@
 """Sums over rows that a Gaussian learns from, taken about a reference per component."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from skvi.families.base import lazy
 from skvi.kernels.conjugate import combine_moments
 
 
@@ -42,10 +43,14 @@ class Moments:
         second = self.form.plus_cross(self.second, 0.5 * moved - self.first, shift)
         return Moments(self.form, origin, self.count, first, second)
 
-    @property
+    @lazy
     def stacked(self):
         """Reference, count, first and second moments as kernels take them."""
         return self.reference, self.count, self.first, self.form.stacked(self.second)
+
+    def __getstate__(self):
+        # What kernels take is made again after loading.
+        return {field.name: vars(self)[field.name] for field in fields(self)}
 
     def combined(self, rate, other, other_rate, about_mean=False):
         """Return rate times these moments plus other_rate times others, about these references or the sum's means."""
@@ -53,7 +58,9 @@ class Moments:
         count, second = np.empty(self.count.shape), np.empty(self.second.shape)
         out = reference, count, first, self.form.stacked(second)
         combine_moments(float(rate), self.stacked, float(other_rate), other.stacked, about_mean, out)
-        return Moments(self.form, reference if about_mean else self.reference, count, first, second)
+        moments = Moments(self.form, reference if about_mean else self.reference, count, first, second)
+        moments.stacked = out
+        return moments
 
     def __add__(self, other):
         return self.combined(1.0, other, 1.0)

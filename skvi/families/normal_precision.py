@@ -120,7 +120,7 @@ class NormalPrecision(Family):
 
     @property
     def proper(self):
-        return bool(self.mean_precision.min() > 0.0) and self.precision.proper
+        return min(self.mean_precision.tolist()) > 0.0 and self.precision.proper
 
     @lazy
     def _log_normalizer(self):

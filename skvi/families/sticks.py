@@ -80,9 +80,9 @@ class StickBreaking(Family):
 
     def gain(self, prior, statistics):
         # Of the counts a stick gains those that stop at it and those that pass it, which makes E[log pi] of them.
-        _, _, stop, go_on, expected_log = self._parts[0]
-        pending = expected_log.dot(statistics) + stop.dot(prior.a - self.a) + go_on.dot(prior.b - self.b)
-        return float(pending) + self._parts[1] - prior._parts[1]
+        (parts, log_normalizer), (others, other_log_normalizer) = self._parts, prior._parts
+        pending = np.vdot(parts[4], statistics) + np.vdot(parts[2:4], others[:2] - parts[:2])
+        return float(pending) + log_normalizer - other_log_normalizer
 
     @property
     def mean(self):

@@ -43,36 +43,39 @@ class Wishart(Family):
     @lazy
     def _parts(self):
         """F with F' F = E[L], E[L] itself, E[log |L|] and the log-normaliser, NaN where they do not exist."""
-        d = self._dimension
         scale = np.ascontiguousarray(self.scale, dtype=float)
-        factor, mean, log_det = np.empty(scale.shape), np.empty(scale.shape), np.empty(self.dof.shape)
-        flat = [array.reshape(-1, d, d) for array in (scale, factor, mean)]
-        return factor, mean, log_det, wishart_parts(self.dof.reshape(-1), *flat, log_det.reshape(-1))
+        arrays = scale, np.empty(scale.shape), np.empty(scale.shape)
+        dof, log_det = self.dof, np.empty(self.dof.shape)
+        if scale.ndim == 3:
+            return *arrays[1:], log_det, wishart_parts(dof, *arrays, log_det)
+        stacks = [array.reshape(-1, *scale.shape[-2:]) for array in arrays]
+        return *arrays[1:], log_det, wishart_parts(dof.reshape(-1), *stacks, log_det.reshape(-1))
 
-    def _part(self, number):
-        if not math.isfinite(self._parts[3]):
+    @lazy
+    def _proper_parts(self):
+        if not self.proper:
             raise np.linalg.LinAlgError(
                 "the scale of a Wishart distribution is not positive definite, or its degrees of freedom are too few"
             )
-        return self._parts[number]
+        return self._parts
 
     @property
     def expected_factor(self):
         """Lower-triangular F with F' F = E[L], shape (..., D, D); a LinAlgError where the scale is not definite."""
-        return self._part(0)
+        return self._proper_parts[0]
 
     @property
     def mean(self):
         """E[L] = nu W, shape (..., D, D)."""
-        return self._part(1)
+        return self._proper_parts[1]
 
     @property
     def expected_log_det(self):
         """E[log |L|], shape (...)."""
-        return self._part(2)
+        return self._proper_parts[2]
 
     def log_normalizer(self, origin=None):
-        return self._part(3)
+        return self._proper_parts[3]
 
     def expectations(self, origin=None):
         return 0.5 * self.expected_log_det, -0.5 * self.mean

@@ -8,7 +8,8 @@ from skvi.engine.summary import total
 
 def falling(masses):
     """Stable order of falling masses, or None where they fall already."""
-    return None if (masses[1:] <= masses[:-1]).all() else np.argsort(-masses, kind="stable")
+    values = masses.tolist()
+    return None if values == sorted(values, reverse=True) else np.argsort(-masses, kind="stable")
 
 
 class ConjugateModel:

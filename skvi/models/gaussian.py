@@ -32,6 +32,11 @@ def _pad(array, n_axes):
     return pad(array, n_axes, FEATURE_TILE)
 
 
+def _unpadded(array, n_axes, d):
+    """The array without what its last axes have beyond d."""
+    return array if array.shape[-1] == d else np.ascontiguousarray(array[(..., *[slice(d)] * n_axes)])
+
+
 def _triangular(constants, means, factors):
     return _pad(means, 1), _pad(factors, 2), constants
 
@@ -71,7 +76,10 @@ class GaussianComponents:
 
     def _constants(self, q, log_weights):
         """E[log pi_k] + E[log |Lambda_k|] / 2 - D / (2 kappa_k); -(D / 2) log 2 pi is the base measure's."""
-        return log_weights + 0.5 * q.expected_log_det - 0.5 * q.n_features / q.mean_precision
+        constants = q.expected_log_det - q.n_features / q.mean_precision
+        constants *= 0.5
+        constants += log_weights
+        return constants
 
     def log_base_measure(self, n_features):
         """Log base measure of a row (nats)."""
@@ -91,7 +99,7 @@ class GaussianComponents:
         """Moments from a task's accumulators."""
         count, first, second = accumulators
         d = reference.shape[1]
-        return Moments(self.family.form, reference, count, np.ascontiguousarray(first[:, :d]), self._unpad(second, d))
+        return Moments(self.family.form, reference, count, _unpadded(first, 1, d), self._unpad(second, d))
 
 
 class _FullMoments(GaussianComponents):
@@ -104,7 +112,7 @@ class _FullMoments(GaussianComponents):
 
     def _unpad(self, second, d):
         moments.mirror(second)
-        return np.ascontiguousarray(second[:, :d, :d])
+        return _unpadded(second, 2, d)
 
 
 class _DiagonalMoments(GaussianComponents):
@@ -120,7 +128,7 @@ class _DiagonalMoments(GaussianComponents):
         return n_components, 1, depth
 
     def _unpad(self, second, d):
-        return np.ascontiguousarray(second[:, 0, :d])
+        return _unpadded(second[:, 0], 1, d)
 
     def cost(self, n_components, n_features):
         """Arithmetic operations per row, and bytes of a result."""

@@ -1,7 +1,7 @@
 """Rows of a table with weights: what local steps of row-wise models read."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -73,6 +73,7 @@ class Block(NamedTuple):
     weights: np.ndarray  # (B,)
 
 
+@cache
 def block_width(n_rows, most_rows):
     """Rows of a block, padded: equal blocks, as a last one that is mostly padding would cost as much as the others."""
     n_blocks = max(1, -(-n_rows // most_rows))
@@ -96,9 +97,9 @@ def kernel_blocks(rows, most_rows, with_table=True):
 def pad(array, n_axes, tile):
     """Zero-pad the last axes of an array to a multiple of a tile."""
     d = array.shape[-1]
-    depth = padded(d, tile)
-    if depth == d:
+    if d % tile == 0:
         return np.ascontiguousarray(array)
+    depth = padded(d, tile)
     out = np.zeros(array.shape[: array.ndim - n_axes] + (depth,) * n_axes)
     out[(..., *[slice(d)] * n_axes)] = array
     return out
