@@ -113,6 +113,16 @@ def test_gain_of_gaussians(n, d, form):
     assert_allclose(conjugate.gain_of_gaussians(*inputs), expected, rtol=1e-12, atol=1e-13 * scale)
 
 
+@pytest.mark.parametrize("n_dets", [1, 3])
+def test_expected_log_norms(n_dets):
+    rng = np.random.default_rng(n_dets)
+    inputs = rng.normal(size=3), rng.normal(size=n_dets), rng.uniform(1.0, 5.0, size=3), 4
+    got, expected = np.empty((2, 3))
+    conjugate.expected_log_norms(*inputs, got)
+    plain_conjugate.expected_log_norms(*inputs, expected)
+    assert_allclose(got, expected, rtol=1e-14, atol=1e-14)
+
+
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_parts_of_sticks(n):
     rng = np.random.default_rng(n)
@@ -126,6 +136,14 @@ def test_parts_of_sticks(n):
     for count in (1, 7, 8, 100_000):
         exact = -np.log(b).sum() - sum(math.fsum(np.log1p(x / np.arange(1.0, count))) for x in b)
         assert_allclose(sticks.stick_parts(np.full(n, float(count)), b, none, got), exact, rtol=1e-13, atol=1e-13)
+    prior, other = np.empty((5, n)), rng.uniform(size=n)
+    sticks.stick_parts(a, b, none, prior)
+    sticks.stick_parts(a, b, counts, got)
+    # Right after its own counts nothing is pending.
+    scale = np.abs(got[2:4] * got[:2]).sum()
+    assert_allclose(sticks.stick_gain(prior, counts, got), 0.0, atol=1e-14 * scale)
+    expected_gain = plain_sticks.stick_gain(prior, other, got)
+    assert_allclose(sticks.stick_gain(prior, other, got), expected_gain, atol=1e-14 * scale)
     b[-1] = 0.0
     assert np.isnan([twin.stick_parts(a, b, none, got) for twin in (sticks, plain_sticks)]).all()
 

@@ -22,6 +22,13 @@ class Joint:
                 raise TypeError(f"factor {name!r} is a {type(factor).__name__}: give a member of skvi.families")
         self._factors = factors
 
+    @classmethod
+    def _of(cls, factors):
+        """A joint of what are members of families for certain."""
+        joint = cls()
+        joint._factors = factors
+        return joint
+
     def __getattr__(self, name):
         factors = self.__dict__.get("_factors", {})
         if name in factors:
@@ -86,7 +93,7 @@ class Joint:
 
     def updated(self, statistics):
         """Conjugate posterior: each factor updated with the statistics of its name."""
-        return Joint(**{name: factor.updated(statistics[name]) for name, factor in self.items()})
+        return Joint._of({name: factor.updated(statistics[name]) for name, factor in self._factors.items()})
 
     def blended(self, other, rate):
         """Natural-gradient step of every factor towards another joint."""

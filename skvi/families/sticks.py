@@ -6,7 +6,7 @@ import numpy as np
 
 from skvi.families.base import Family, lazy
 from skvi.families.dirichlet import Dirichlet
-from skvi.kernels.sticks import stick_parts
+from skvi.kernels.sticks import stick_gain, stick_parts
 
 
 class StickBreaking(Family):
@@ -79,10 +79,8 @@ class StickBreaking(Family):
         return self._parts[0][4]
 
     def gain(self, prior, statistics):
-        # Of the counts a stick gains those that stop at it and those that pass it, which makes E[log pi] of them.
         (parts, log_normalizer), (others, other_log_normalizer) = self._parts, prior._parts
-        pending = np.vdot(parts[4], statistics) + np.vdot(parts[2:4], others[:2] - parts[:2])
-        return float(pending) + log_normalizer - other_log_normalizer
+        return stick_gain(others, statistics, parts) + log_normalizer - other_log_normalizer
 
     @property
     def mean(self):

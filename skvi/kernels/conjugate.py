@@ -115,3 +115,10 @@ def gain_of_gaussians(prior, posterior, expectations, count, second):
                 pull += expected[k % n_groups, 0, i % n_columns] * s
             value -= 0.5 * precisions[k] * s * pull
     return value
+
+
+@jit
+def expected_log_norms(offsets, log_dets, precisions, n_features, out):
+    """out[k] = offsets[k] + E[log |Lambda_k|] / 2 - D / (2 kappa_k), log_dets being one for all or one each."""
+    for k in range(out.size):
+        out[k] = offsets[k] + 0.5 * (log_dets[k % log_dets.size] - n_features / precisions[k])

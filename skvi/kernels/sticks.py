@@ -31,3 +31,14 @@ def stick_parts(a, b, counts, parts):
         parts[4, k] = parts[2, k] + left
         left += parts[3, k]
     return log_normalizer
+
+
+@jit
+def stick_gain(prior_parts, counts, parts):
+    """<m(q), p + S - q> of sticks q after a prior p and counts S, from `stick_parts` of p and q."""
+    # Of the counts a stick gains those that stop at it and those that pass it, which makes E[log pi] of them.
+    value = 0.0
+    for k in range(counts.size):
+        value += parts[4, k] * counts[k]
+        value += parts[2, k] * (prior_parts[0, k] - parts[0, k]) + parts[3, k] * (prior_parts[1, k] - parts[1, k])
+    return value

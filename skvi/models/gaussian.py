@@ -10,6 +10,7 @@ from skvi.families.normal_precision import LOG_2PI
 from skvi.kernels import diagonal, expanded, moments
 from skvi.kernels import gaussian as kernels
 from skvi.kernels.blocks import FEATURE_TILE, TABLE_TILE, padded
+from skvi.kernels.conjugate import expected_log_norms
 from skvi.models.rows import pad
 
 # Deviations from its mean within which most of a component's rows lie.
@@ -76,9 +77,8 @@ class GaussianComponents:
 
     def _constants(self, q, log_weights):
         """E[log pi_k] + E[log |Lambda_k|] / 2 - D / (2 kappa_k); -(D / 2) log 2 pi is the base measure's."""
-        constants = q.expected_log_det - q.n_features / q.mean_precision
-        constants *= 0.5
-        constants += log_weights
+        constants = np.empty(len(log_weights))
+        expected_log_norms(log_weights, q.expected_log_det.reshape(-1), q.mean_precision, q.n_features, constants)
         return constants
 
     def log_base_measure(self, n_features):

@@ -116,6 +116,11 @@ def _levels(rows):
     return levels
 
 
+def _picked(cumulative, uniform):
+    """Positions that uniform draws fall on, of items with these cumulative masses."""
+    return cumulative.searchsorted(uniform * cumulative[-1])
+
+
 def _thinned(rows, keys, most):
     """Positions of the largest hashed subset that holds no more than so many distinct rows.
 
@@ -195,24 +200,20 @@ class Sample:
     def spread_out(self, n, rng):
         """Greedy k-means++ (Arthur & Vassilvitskii 2007): n rows, each drawn far from those before it."""
         n_trials = 2 + int(np.log(n))
-        centers = [self.values[self._pick(self.weights, rng.uniform(size=1))[0]]]
-        nearest = self.squared_distances(centers[0][None])[0]
-        for _ in range(n - 1):
-            potential = self.weights * nearest
-            draws = rng.uniform(size=n_trials)
-            if not potential.any():
-                centers.append(centers[len(centers) % len(self.values)])
+        centers = np.empty((n, self.values.shape[1]))
+        centers[0] = self.values[_picked(self.weights.cumsum(), rng.random_sample())]
+        nearest = self.squared_distances(centers[:1])[0]
+        for number in range(1, n):
+            cumulative = (self.weights * nearest).cumsum()
+            draws = rng.random_sample(n_trials)
+            if not cumulative[-1] > 0.0:
+                centers[number] = centers[number % min(number, len(self.values))]
                 continue
-            candidates = self._pick(potential, draws)
-            distances = np.minimum(self.squared_distances(self.values[candidates]), nearest)
-            best = (distances @ self.weights).argmin()
-            nearest = distances[best]
-            centers.append(self.values[candidates[best]])
-        return np.array(centers)
-
-    def _pick(self, masses, uniform):
-        cumulative = masses.cumsum()
-        return np.minimum(cumulative.searchsorted(uniform * cumulative[-1]), len(masses) - 1)
+            candidates = self.values[_picked(cumulative, draws)]
+            distances = np.minimum(self.squared_distances(candidates), nearest)
+            best = distances.dot(self.weights).argmin()
+            nearest, centers[number] = distances[best], candidates[best]
+        return centers
 
     def k_means(self, n, rng, n_tries=1):
         """Centres by Lloyd's algorithm from rows that are spread out; of several tries the best is finished."""

@@ -51,3 +51,7 @@ def gain_of_gaussians(prior, posterior, expectations, count, second):
     )
     pending = (precisions + count - q_precisions) / q_precisions + np.log(q_precisions / precisions)
     return value - 0.5 * means.shape[1] * pending.sum()
+
+
+def expected_log_norms(offsets, log_dets, precisions, n_features, out):
+    out[:] = offsets + 0.5 * log_dets - 0.5 * n_features / precisions

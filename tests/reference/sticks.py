@@ -13,3 +13,9 @@ def stick_parts(a, b, counts, parts):
     stop, go_on = psi(a) - psi(a + b), psi(b) - psi(a + b)
     parts[2:] = stop, go_on, stop + np.append(0.0, np.cumsum(go_on)[:-1])
     return betaln(a, b).sum()
+
+
+def stick_gain(prior_parts, counts, parts):
+    passing = np.array([counts[k + 1 :].sum() for k in range(len(counts))])
+    pending = prior_parts[:2] + np.array([counts, passing]) - parts[:2]
+    return (parts[2:4] * pending).sum()
