@@ -3,8 +3,8 @@
 Shapes: x (D4, B) and weights (B,) are a block's (see `blocks`); centers (K, D), labels (B,), distances (K, B).
 """
 
-from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import aligned_empty
+from skvi._numba import jit, jit_helper
+from skvi.kernels.simd import LANES, aligned_empty, fma, load, minus, splat, store
 
 
 @jit
@@ -14,18 +14,17 @@ def move_centers(x, weights, most_moves, centers, labels, distances):
     Then `distances` are the squared ones of all rows from the centres, and `labels` the nearest, the first of equals.
     A centre without rows stays where it is. Return the weighted sum of squared distances from the nearest centres.
     """
-    wide_vectors()
     n_centers, n_features = centers.shape
     sums = aligned_empty(2, n_centers)
     inertia = 0.0
     for move in range(most_moves + 1):
         for k in range(n_centers):
-            for b in range(weights.size):
-                distances[k, b] = 0.0
-            for i in range(n_features):
-                for b in range(weights.size):
-                    d = x[i, b] - centers[k, i]
-                    distances[k, b] += d * d
+            for b in range(0, weights.size, LANES):
+                square = splat(0.0)
+                for i in range(n_features):
+                    d = minus(load(x, i, b), splat(centers[k, i]))
+                    square = fma(d, d, square)
+                store(distances, k, b, square)
         inertia = 0.0
         for b in range(weights.size):
             nearest = 0
