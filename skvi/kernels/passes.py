@@ -9,7 +9,7 @@ import numpy as np
 from skvi._numba import call, entries, entry, jit, value_of
 from skvi.kernels.assignments import soften
 from skvi.kernels.blocks import load_block
-from skvi.kernels.simd import aligned_empty
+from skvi.kernels.simd import aligned_empty, aligned_flat
 
 
 @jit
@@ -34,8 +34,7 @@ def soft_pass(kernels, rows, weights, width, columns, heard, about, count, first
     x = aligned_empty(depth, width)
     table = aligned_empty(width, columns)
     scores = aligned_empty(n_components, width)
-    block_weights = np.empty(width)
-    row_bounds = np.empty(width)
+    block_weights, row_bounds = aligned_flat(width), aligned_flat(width)
     entropy = 0.0
     for start in range(0, rows.shape[0], width):
         call(load, (rows, weights, start, x, table, block_weights))
