@@ -4,9 +4,9 @@ Shapes: scores (K, B), overwritten by weight times responsibility; weights (B,);
 """
 
 from skvi._numba import jit, jit_helper, wide_vectors
+from skvi.kernels.arrays import aligned_empty
 from skvi.kernels.simd import (
     LANES,
-    aligned_empty,
     any_above,
     drop_below,
     fma,

@@ -4,7 +4,8 @@ Shapes: x (D4, B) and weights (B,) are a block's (see `blocks`); centers (K, D),
 """
 
 from skvi._numba import jit, jit_helper
-from skvi.kernels.simd import LANES, aligned_empty, fma, load, minus, splat, store
+from skvi.kernels.arrays import aligned_empty
+from skvi.kernels.simd import LANES, fma, load, minus, splat, store
 
 
 @jit

@@ -12,10 +12,11 @@ and `moments`.
 import numpy as np
 
 from skvi._numba import jit, jit_helper
+from skvi.kernels.arrays import aligned_empty
 from skvi.kernels.gaussian import diagonal_difference, shared_center
 from skvi.kernels.moments import LARGEST_RATIO, active_rows, row_scratch
 from skvi.kernels.products import TILE, add_products, fill_tile
-from skvi.kernels.simd import LANES, aligned_empty, broadcast, fma, load, minus, splat, store, total
+from skvi.kernels.simd import LANES, broadcast, fma, load, minus, splat, store, total
 
 # Components of a tile of moments: people ask for ten, twenty or fifty, and twenty sums fit into the registers.
 _GROUP = 10

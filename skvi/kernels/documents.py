@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.arrays import read_only
+from skvi.kernels.arrays import aligned, read_only
 from skvi.kernels.blocks import padded
 from skvi.kernels.document_steps import (
     COUNTS,
@@ -23,7 +23,7 @@ from skvi.kernels.document_steps import (
     norms,
     settle,
 )
-from skvi.kernels.simd import LANES, aligned, fma, highest, load, maximum, minus, splat, store, total
+from skvi.kernels.simd import LANES, fma, highest, load, maximum, minus, splat, store, total
 from skvi.kernels.special import digamma, digamma_tail, exp_nonpositive, gamma_parts, log_gamma_tail, log_normal
 
 # Rows of the vectors by topics once a document has settled, beside theta.

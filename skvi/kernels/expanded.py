@@ -9,10 +9,11 @@ differences. Shapes as in `moments`; near (K,) marks the others.
 import numpy as np
 
 from skvi._numba import jit, jit_helper
+from skvi.kernels.arrays import aligned_empty
 from skvi.kernels.gaussian import shared_center
 from skvi.kernels.moments import LARGEST_RATIO, active_rows, add_picked, difference_scratch, row_scratch
 from skvi.kernels.products import GROUP, TILE, add_weighted
-from skvi.kernels.simd import LANES, aligned_empty, load, minus, splat, store, times
+from skvi.kernels.simd import LANES, load, minus, splat, store, times
 
 # Doubles of a chunk of rows, each twice in succession.
 _CHUNK_DOUBLES = 2688

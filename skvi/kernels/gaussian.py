@@ -8,7 +8,8 @@ over the gathered rows.
 import numpy as np
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import aligned_empty, append_greater, broadcast, fma, load, minus, splat, store
+from skvi.kernels.arrays import aligned_empty
+from skvi.kernels.simd import append_greater, broadcast, fma, load, minus, splat, store
 from skvi.kernels.special import NEGATIVE_INFINITY
 
 # A responsibility below 1e-14 does not enter the statistics: exp(-32.24) = 1e-14.
@@ -252,7 +253,9 @@ def full_scores(x, means, factors, constants, scores):
     """scores[k, b] = constants[k] - |factors[k] (x[:, b] - means[k])|^2 / 2."""
     depth, n_rows = x.shape
     tile = aligned_empty(depth, 32)
-    unshifted = np.zeros((1, depth))
+    unshifted = aligned_empty(1, depth)
+    for i in range(depth):
+        unshifted[0, i] = 0.0
     for k in range(scores.shape[0]):
         for start in range(0, n_rows, 32):
             _differences(x, means[k], depth, start, tile)

@@ -7,7 +7,8 @@ vectorises them; for matrices of a few rows calls of a library would take longer
 import math
 
 from skvi._numba import jit, jit_helper
-from skvi.kernels.simd import LANES, aligned_empty, fma, load, splat, store
+from skvi.kernels.arrays import aligned_empty
+from skvi.kernels.simd import LANES, fma, load, splat, store
 from skvi.kernels.special import digamma
 
 _LOG_2 = math.log(2.0)

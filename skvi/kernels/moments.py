@@ -7,7 +7,8 @@ Shapes: `table` (B, D8) and `x` (D4, B) hold the rows of a block (see `blocks`),
 import numpy as np
 
 from skvi._numba import jit, jit_helper
-from skvi.kernels.simd import aligned_empty, append_greater, broadcast, fma, load, minus, splat, store, total
+from skvi.kernels.arrays import aligned_empty
+from skvi.kernels.simd import append_greater, broadcast, fma, load, minus, splat, store, total
 
 # Doubles in a chunk of picked rows, which stays in a first-level cache while the tiles go over it.
 _CHUNK_DOUBLES = 3072

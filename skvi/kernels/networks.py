@@ -6,7 +6,8 @@ and the width of `rows` are multiples of TILE; rows beyond the last are zero in 
 """
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import LANES, aligned_empty, broadcast, fma, load, maximum, plus, splat, store, total
+from skvi.kernels.arrays import aligned_empty
+from skvi.kernels.simd import LANES, broadcast, fma, load, maximum, plus, splat, store, total
 
 #: rows come in multiples of so many
 TILE = 2 * LANES

@@ -12,7 +12,8 @@ import math
 import numpy as np
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import LANES, aligned_empty, broadcast, drop_below, fma, load, minus, splat, store, times
+from skvi.kernels.arrays import aligned_empty
+from skvi.kernels.simd import LANES, broadcast, drop_below, fma, load, minus, splat, store, times
 from skvi.kernels.special import exp_nonpositive
 
 #: rows of a block

@@ -7,9 +7,9 @@ on rows of few features.
 import numpy as np
 
 from skvi._numba import call, entries, entry, jit, value_of
+from skvi.kernels.arrays import aligned_empty, aligned_flat
 from skvi.kernels.assignments import soften
 from skvi.kernels.blocks import load_block
-from skvi.kernels.simd import aligned_empty, aligned_flat
 
 
 @jit

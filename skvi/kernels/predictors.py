@@ -7,9 +7,10 @@ those of Gaussian mixtures, whose scores are variances and whose moments are wei
 import numpy as np
 
 from skvi._numba import call, entries, entry, jit, jit_helper
+from skvi.kernels.arrays import aligned_empty
 from skvi.kernels.gaussian import full_scores
 from skvi.kernels.moments import full_moments
-from skvi.kernels.simd import LANES, aligned_empty
+from skvi.kernels.simd import LANES
 
 # Rows of a block where nothing but their transposition costs: columns far apart in memory share lines of the cache.
 _FEW_ROWS = 32

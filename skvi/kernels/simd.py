@@ -10,24 +10,9 @@ import numpy as np
 from skvi._numba import DISABLED
 
 LANES = 8
-#: bytes of a vector: where one begins off this grid it straddles two lines of the cache
-ALIGNMENT = 64
-
-
-def aligned(n_rows, n_columns):
-    """An uninitialised (n_rows, n_columns) array that begins on the grid of vectors."""
-    n = n_rows * n_columns
-    flat = np.empty(n + LANES)
-    start = (ALIGNMENT - flat.ctypes.data % ALIGNMENT) % ALIGNMENT // 8
-    return flat[start : start + n].reshape((n_rows, n_columns))
-
-
-def _flat(n):
-    return aligned(1, n)[0]
 
 
 if DISABLED:
-    aligned_empty, aligned_flat = aligned, _flat
 
     def load(array, i, b):
         """Return array[i, b:b+8]."""
@@ -118,7 +103,6 @@ else:
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic, models, register_model
-    from numba.np.arrayobj import populate_array
 
     from skvi._numba import cgutils
 
@@ -147,26 +131,6 @@ else:
     def _repeated(builder, scalar):
         empty = ir.Constant(_DOUBLES, ir.Undefined)
         return _shuffle(builder, builder.insert_element(empty, scalar, ir.Constant(_INT, 0)), [0] * LANES)
-
-    def _allocate(context, builder, signature, shape):
-        strides = [context.get_constant(types.intp, 8)]
-        for n in reversed(shape):
-            strides.insert(0, builder.mul(n, strides[0]))
-        meminfo = context.nrt.meminfo_alloc_aligned(builder, strides.pop(0), ALIGNMENT)
-        data = builder.bitcast(context.nrt.meminfo_data(builder, meminfo), ir.DoubleType().as_pointer())
-        array = context.make_array(signature.return_type)(context, builder)
-        populate_array(array, data=data, shape=shape, strides=strides, itemsize=8, meminfo=meminfo)
-        return array._getvalue()
-
-    @intrinsic
-    def aligned_empty(typingctx, n_rows, n_columns):
-        """An uninitialised (n_rows, n_columns) array that begins on the grid of vectors."""
-        return types.Array(types.float64, 2, "C")(types.intp, types.intp), _allocate
-
-    @intrinsic
-    def aligned_flat(typingctx, n):
-        """An uninitialised array of n numbers that begins on the grid of vectors."""
-        return types.Array(types.float64, 1, "C")(types.intp), _allocate
 
     def _load(context, builder, signature, args):
         return builder.load(_pointer(context, builder, signature.args[0], args[0], args[1:]), align=8)

@@ -12,21 +12,8 @@ Gauss where deviations are small, the trapezoidal rule on one grid for both wher
 import numpy as np
 
 from skvi._numba import jit, jit_helper, wide_vectors
-from skvi.kernels.simd import (
-    LANES,
-    aligned_empty,
-    any_above,
-    drop_below,
-    fma,
-    load,
-    maximum,
-    minus,
-    over,
-    plus,
-    splat,
-    store,
-    times,
-)
+from skvi.kernels.arrays import aligned_empty
+from skvi.kernels.simd import LANES, any_above, drop_below, fma, load, maximum, minus, over, plus, splat, store, times
 from skvi.kernels.special import exp_nonpositive
 
 # exp of exponents up to this is taken.

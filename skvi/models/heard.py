@@ -8,8 +8,9 @@ from scipy.special import psi
 from skvi import _threads
 from skvi.engine.blocks import cut
 from skvi.families import Dirichlet
+from skvi.kernels.arrays import aligned
 from skvi.kernels.blocks import padded
-from skvi.kernels.simd import LANES, aligned
+from skvi.kernels.simd import LANES
 from skvi.kernels.topics import expect_words
 
 # Operations for a digamma and what belongs to it.

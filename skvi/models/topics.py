@@ -17,10 +17,11 @@ from skvi import _threads
 from skvi.engine.blocks import cut, cut_by_cost
 from skvi.engine.summary import Summary
 from skvi.families import Dirichlet, Joint
+from skvi.kernels.arrays import aligned
 from skvi.kernels.blocks import padded
 from skvi.kernels.document_steps import PADDING
 from skvi.kernels.documents import infer_documents
-from skvi.kernels.simd import LANES, aligned
+from skvi.kernels.simd import LANES
 from skvi.kernels.topics import (
     add_prior,
     add_words,
