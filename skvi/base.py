@@ -174,6 +174,11 @@ class SweepObserver:
         self.active = bool(getattr(estimator, "_skl_callbacks", None) or hasattr(estimator, "_parent_callback_ctx"))
         self.context.call_on_fit_task_begin(estimator=estimator, X=X)
 
+    @property
+    def idle(self):
+        """Whether nobody is to be told of sweeps."""
+        return not (self.active or self.estimator.verbose)
+
     def begin(self, iteration):
         """Open the subtask of a sweep."""
         if self.active:
@@ -245,7 +250,8 @@ class ConjugateEstimator(VariationalEstimator):
             schedule.start(restarts, starts)
             # They are as large as posteriors.
             starts.clear()
-            result = run(schedule, restarts, max_iter=self.max_iter, sort=sort, observer=observer)
+            told = None if observer.idle else observer
+            result = run(schedule, restarts, max_iter=self.max_iter, sort=sort, observer=told)
         except (np.linalg.LinAlgError, FloatingPointError) as error:
             raise ValueError(
                 f"{type(self).__name__} met numbers beyond float64 ({error}): X or the prior spans too many orders "
