@@ -7,11 +7,13 @@ to a multiple of 32, with zeros in both and in the weights.
 """
 
 from skvi._numba import jit, jit_helper
-from skvi.kernels.simd import LANES, load, store, transposed
+from skvi.kernels.simd import LANES, load, prefetch, store, transposed
 
 FEATURE_TILE = 4
 TABLE_TILE = 8
 ROW_TILE = 32
+# How far ahead of the rows that are read others are fetched from memory; those of one line come by themselves.
+_BYTES_AHEAD = 6144
 
 
 def padded(n, tile):
@@ -28,10 +30,13 @@ def load_block(rows, weights, start, x, table, block_weights):
     """
     n = min(x.shape[1], rows.shape[0] - start)
     d = rows.shape[1]
+    ahead = 1 + _BYTES_AHEAD // max(1, d * rows.itemsize)
     columns = table.shape[1]
     for b in range(x.shape[1]):
         present = b < n and weights[start + b] != 0.0
         block_weights[b] = weights[start + b] if present else 0.0
+        for i in range(0, d if d > LANES else 0, LANES):
+            prefetch(rows, min(start + b + ahead, rows.shape[0] - 1), i)
         for i in range(columns):
             table[b, i] = rows[start + b, i] if present and i < d else 0.0
         for i in range(x.shape[0] if columns == 0 else 0):
