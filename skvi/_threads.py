@@ -37,7 +37,7 @@ def _shared_pool():
     global _pool
     with _lock:
         if _pool is None:
-            _pool = ThreadPoolExecutor(max_workers=max(_n_cores(os.getpid()), 2), thread_name_prefix="skvi")
+            _pool = ThreadPoolExecutor(max_workers=max(_n_cores(os.getpid()) - 1, 1), thread_name_prefix="skvi")
         return _pool
 
 
@@ -107,9 +107,13 @@ def _aligned(shape, dtype):
 def scratch(name, shape, dtype=np.float64):
     """Return this thread's reusable array of that name: uninitialised, valid until the next call for it."""
     arrays = _local.__dict__.setdefault("scratch", {})
-    array = arrays.get(name)
+    array, memory = arrays.get(name, (None, None))
     if array is None or array.shape != shape or array.dtype != dtype:
-        array = arrays[name] = _aligned(shape, dtype)
+        n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+        if memory is None or len(memory) < n_bytes:
+            memory = _aligned((n_bytes,), np.uint8)
+        array = memory[:n_bytes].view(dtype).reshape(shape)
+        arrays[name] = array, memory
     return array
 
 

@@ -3,6 +3,7 @@
 import functools
 import warnings
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -241,7 +242,9 @@ class ConjugateEstimator(VariationalEstimator):
         """Run the engine from the starts; tell callbacks of each sweep, and users where it did not converge."""
 
         def state(leading):
-            return self._fitted(schedule, leading)
+            fitted = self._fitted(schedule, leading)
+            # Later sweeps may write over it; priors stay as they are.
+            return deepcopy(fitted, {id(fitted["prior_"]): fitted["prior_"]})
 
         weight = schedule.whole_weight
         restarts = [Restart(Monitor(self.tol * weight, schedule.patience)) for _ in starts]

@@ -189,6 +189,21 @@ def test_highest_is_the_largest_lane():
     assert apply_highest(np.full((1, 8), -np.inf)) == -np.inf
 
 
+@numba.njit
+def apply_load_part(x, i, b, out):
+    simd.store(out, 0, 0, simd.load_part(x, i, b))
+
+
+def test_parts_of_rows_are_filled_up_with_zeros():
+    x = np.arange(1.0, 31.0).reshape(3, 10)
+    x[:, 5] = np.nan
+    for i in range(3):
+        for b in range(11):
+            out = np.full((1, 8), -1.0)
+            apply_load_part(x, i, b, out)
+            assert_array_equal(out[0], np.concatenate([x[i, b : b + 8], np.zeros(max(0, b - 2))]))
+
+
 def test_totals_keep_infinity_and_nan_in_their_lane():
     x = np.ones((8, 8))
     x[2, 5], x[6, 0] = np.inf, np.nan
@@ -234,13 +249,11 @@ class Messages(NamedTuple):
 
 
 def expected(kernels, concentration):
-    """What `expect_words` leaves behind, and what it returns."""
+    """What `expect_words` leaves behind."""
     v, k = concentration.shape
-    columns = padded(k, simd.LANES)
-    digammas = psi(concentration.sum(axis=0))
-    messages = Messages(*[np.full(shape, np.nan) for shape in ((v, columns), v, v, v)])
-    prior = np.broadcast_to(0.1 * np.arange(1.0, v + 1.0)[:, None], concentration.shape)
-    return messages, kernels.expect_words(concentration, digammas, prior, *messages)
+    messages = Messages(*[np.full(shape, np.nan) for shape in ((v, k), v, v, v)])
+    kernels.expect_words(concentration, psi(concentration.sum(axis=0)), *messages)
+    return messages
 
 
 def word_concentrations(n_topics, low=-1.0, high=2.0, n_words=N_WORDS):
@@ -257,53 +270,48 @@ def padded_alpha(n_topics, low, high):
 class Inferred(NamedTuple):
     gamma: np.ndarray
     theta: np.ndarray
-    ratios: np.ndarray
     bounds: np.ndarray
     logs: np.ndarray
 
 
 def infer(kernels, documents, messages, alpha, n_topics, fresh=True, max_steps=1, tol=0.0, gamma=None):
     n = len(documents.indptr) - 1
-    n_counts = documents.indptr[-1] - documents.indptr[0]
-    shapes = (n, len(alpha)), (n, len(alpha)), n_counts, n, (n, len(alpha))
+    shapes = (n, len(alpha)), (n, len(alpha)), n, (n, len(alpha))
     inferred = Inferred(*[np.full(shape, np.nan) for shape in shapes])
     if gamma is not None:
-        inferred.gamma[:] = gamma
+        logs = psi(gamma)
+        inferred.theta[:] = plain_special.exp_nonpositive(logs - logs.max(axis=1, keepdims=True))
     settings = alpha, n_topics, fresh, max_steps, tol
-    kernels.infer_documents(*documents, messages.words, messages.offsets, messages.evens, *settings, *inferred)
+    heard = messages.words, messages.offsets, messages.evens
+    longest = np.diff(documents.indptr).max(initial=0)
+    work = inference.workspace(longest, n_topics, lambda name, shape, dtype: np.zeros(shape, dtype))
+    kernels.infer_documents(*documents, *heard, *settings, *inferred, work)
     return inferred
 
 
-def assert_same_posteriors(got, expected, indptr, rtol=1e-10):
-    """Compare posteriors; theta and ratios are known up to a factor of each document, and its inverse."""
+def assert_same_posteriors(got, expected, rtol=1e-10):
+    """Compare posteriors; theta is known up to a factor of each document."""
     assert_allclose(got.gamma, expected.gamma, rtol=rtol, atol=1e-290)
     assert_allclose(got.logs, expected.logs, rtol=rtol, atol=rtol)
-    scales = [inferred.theta.sum(axis=1) for inferred in (got, expected)]
-    for name, power in (("theta", -1.0), ("ratios", 1.0)):
-        sides = []
-        for inferred, scale in zip((got, expected), scales, strict=True):
-            factor = scale**power
-            value = getattr(inferred, name)
-            sides.append(value * (factor[:, None] if name == "theta" else np.repeat(factor, np.diff(indptr))))
-        assert_allclose(*sides, rtol=rtol, atol=1e-290)
+    shares = [inferred.theta / inferred.theta.sum(axis=1, keepdims=True) for inferred in (got, expected)]
+    assert_allclose(*shares, rtol=rtol, atol=1e-290)
     # Log-normalisers of large concentrations cancel in the bound.
     size = 1.0 + np.abs(expected.bounds) + np.abs(expected.gamma * np.log(expected.gamma)).sum(axis=1)
     assert (np.abs(got.bounds - expected.bounds) < 1e-13 * size + rtol * np.abs(expected.bounds)).all()
 
 
-@pytest.mark.parametrize("max_steps", [0, 1, 10])
-@pytest.mark.parametrize("fresh", [True, False])
+@pytest.mark.parametrize(("fresh", "max_steps"), [(True, 0), (True, 1), (True, 10), (False, 1), (False, 10)])
 @pytest.mark.parametrize("n_topics", TOPICS)
 def test_infer_documents(n_topics, fresh, max_steps):
     documents = make_documents()
-    messages, _ = expected(plain_topics, word_concentrations(n_topics))
+    messages = expected(plain_topics, word_concentrations(n_topics))
     alpha = padded_alpha(n_topics, -1.0, 0.5)
     gamma = None if fresh else alpha * np.random.default_rng(0).gamma(2.0, 3.0, size=(len(LENGTHS), 1))
     got, twin = (
         infer(kernels, documents, messages, alpha, n_topics, fresh, max_steps, gamma=gamma)
         for kernels in (inference, plain_inference)
     )
-    assert_same_posteriors(got, twin, documents.indptr)
+    assert_same_posteriors(got, twin)
 
 
 @pytest.mark.parametrize("first", [0, 13])
@@ -312,37 +320,37 @@ def test_infer_documents(n_topics, fresh, max_steps):
 )
 def test_infer_documents_takes_any_matrix(dtype, index_dtype, first):
     documents = make_documents(LENGTHS[:6], dtype, index_dtype, first)
-    messages, _ = expected(plain_topics, word_concentrations(3))
+    messages = expected(plain_topics, word_concentrations(3))
     alpha = padded_alpha(3, -1.0, 0.0)
     got, twin = (infer(kernels, documents, messages, alpha, 3, max_steps=4) for kernels in (inference, plain_inference))
-    assert_same_posteriors(got, twin, documents.indptr)
+    assert_same_posteriors(got, twin)
 
 
 @pytest.mark.parametrize("words", [(-8.0, -7.0), (-8.0, 8.0), (7.0, 8.0)], ids=["sparse", "any", "dense"])
 @pytest.mark.parametrize("documents", [(-8.0, -7.0), (-8.0, 8.0), (7.0, 8.0)], ids=["sparse", "any", "dense"])
 @pytest.mark.parametrize("n_topics", [1, 9])
 def test_infer_documents_of_extreme_priors(n_topics, documents, words):
-    messages, _ = expected(plain_topics, word_concentrations(n_topics, *words))
+    messages = expected(plain_topics, word_concentrations(n_topics, *words))
     alpha = padded_alpha(n_topics, *documents)
     corpus = make_documents()
     got, twin = (
         infer(kernels, corpus, messages, alpha, n_topics, max_steps=5) for kernels in (inference, plain_inference)
     )
     assert np.isfinite(got.bounds).all()
-    assert_same_posteriors(got, twin, corpus.indptr, rtol=1e-7)
+    assert_same_posteriors(got, twin, rtol=1e-7)
 
 
 @pytest.mark.parametrize("n_topics", [3, 9])
 def test_infer_documents_stops_where_documents_have_settled(n_topics):
     documents = make_documents()
-    messages, _ = expected(plain_topics, word_concentrations(n_topics))
+    messages = expected(plain_topics, word_concentrations(n_topics))
     alpha = padded_alpha(n_topics, -1.0, 0.0)
     for tol in (1e-1, 1e-6):
         got, twin = (
             infer(kernels, documents, messages, alpha, n_topics, max_steps=1000, tol=tol)
             for kernels in (inference, plain_inference)
         )
-        assert_same_posteriors(got, twin, documents.indptr)
+        assert_same_posteriors(got, twin)
     # More steps of settled documents change little; nor does one more step of few.
     again = infer(inference, documents, messages, alpha, n_topics, False, 1, gamma=got.gamma)
     assert (np.abs(again.gamma - got.gamma).sum(axis=1) < 1e-6 * n_topics).all()
@@ -350,7 +358,7 @@ def test_infer_documents_stops_where_documents_have_settled(n_topics):
 
 @pytest.mark.parametrize("n_topics", [1, 3, 8])
 def test_empty_documents_keep_the_prior(n_topics):
-    messages, _ = expected(topics, word_concentrations(n_topics))
+    messages = expected(topics, word_concentrations(n_topics))
     alpha = padded_alpha(n_topics, -8.0, 8.0)
     inferred = infer(inference, make_documents([0, 0]), messages, alpha, n_topics, max_steps=3)
     assert_array_equal(inferred.gamma, [alpha, alpha])
@@ -358,25 +366,24 @@ def test_empty_documents_keep_the_prior(n_topics):
 
 
 def test_no_documents_are_no_work():
-    messages, _ = expected(topics, word_concentrations(3))
+    messages = expected(topics, word_concentrations(3))
     assert infer(inference, make_documents([]), messages, padded_alpha(3, -1.0, 1.0), 3).gamma.shape == (0, 8)
 
 
 def test_documents_do_not_depend_on_their_neighbours():
     documents = make_documents(first=5)
-    messages, _ = expected(topics, word_concentrations(9))
+    messages = expected(topics, word_concentrations(9))
     alpha = padded_alpha(9, -1.0, 0.0)
     whole = infer(inference, documents, messages, alpha, 9, max_steps=20, tol=1e-3)
-    for d, (start, stop) in enumerate(pairwise(documents.indptr - documents.indptr[0])):
+    for d in range(len(LENGTHS)):
         alone = infer(inference, documents.slice(d, d + 1), messages, alpha, 9, max_steps=20, tol=1e-3)
         for name in ("gamma", "theta", "bounds", "logs"):
             assert_array_equal(getattr(alone, name)[0], getattr(whole, name)[d])
-        assert_array_equal(alone.ratios, whole.ratios[start:stop])
 
 
 def sparse_topics(n_topics):
     """Words that most topics do not have, and documents of few topics."""
-    messages, _ = expected(plain_topics, word_concentrations(n_topics, -4.0, 1.0))
+    messages = expected(plain_topics, word_concentrations(n_topics, -4.0, 1.0))
     return messages, padded_alpha(n_topics, -2.0, -1.0)
 
 
@@ -384,7 +391,7 @@ def test_bounds_of_documents_that_go_on_rise_with_every_step():
     documents = make_documents()
     messages, alpha = sparse_topics(50)
     gamma = infer(inference, documents, messages, alpha, 50, max_steps=2).gamma
-    bounds = [infer(inference, documents, messages, alpha, 50, False, n, gamma=gamma).bounds for n in range(12)]
+    bounds = [infer(inference, documents, messages, alpha, 50, False, n, gamma=gamma).bounds for n in range(1, 12)]
     assert (np.diff(bounds, axis=0) >= -1e-11 * np.abs(bounds[0])).all()
     assert (bounds[-1] > bounds[0] + 1e-6).any()
 
@@ -396,7 +403,7 @@ def test_topics_that_are_left_out_change_nothing(n_topics, monkeypatch):
     gamma = infer(plain_inference, documents, messages, alpha, n_topics, max_steps=3).gamma
     settings = documents, messages, alpha, n_topics, False, 30
     got, few = (infer(kernels, *settings, gamma=gamma) for kernels in (inference, plain_inference))
-    assert_same_posteriors(got, few, documents.indptr)
+    assert_same_posteriors(got, few)
     monkeypatch.setattr(plain_inference, "LEAST_SHARE", 0.0)
     whole = infer(plain_inference, *settings, gamma=gamma)
     assert (np.abs(got.gamma - whole.gamma).max(axis=1) <= 1e-7 * whole.gamma.sum(axis=1)).all()
@@ -420,7 +427,7 @@ def test_documents_of_few_topics_settle_as_plain_steps_with_all_topics_do(n_topi
 
 def test_fresh_documents_settle_where_plain_steps_stay():
     documents = make_documents()
-    messages, _ = expected(topics, word_concentrations(9))
+    messages = expected(topics, word_concentrations(9))
     alpha = padded_alpha(9, -1.0, 0.0)
     settled = dict(max_steps=1000, tol=1e-8)
     fresh = infer(inference, documents, messages, alpha, 9, **settled)
@@ -433,14 +440,12 @@ def test_fresh_documents_settle_where_plain_steps_stay():
 @pytest.mark.parametrize("n_topics", TOPICS)
 def test_expect_words(n_topics, scale):
     concentration = word_concentrations(n_topics, *scale, n_words=50)
-    (got, sums), (twin, expected_sums) = (expected(kernels, concentration) for kernels in (topics, plain_topics))
-    assert_allclose(sums, expected_sums, rtol=1e-13, atol=1e-13)
+    got, twin = (expected(kernels, concentration) for kernels in (topics, plain_topics))
     assert_allclose(got.log_sums, twin.log_sums, rtol=1e-14, atol=1e-12)
     assert_allclose(got.offsets, twin.offsets, rtol=1e-14, atol=1e-13)
     assert_allclose(got.evens, twin.evens, rtol=1e-12)
     # An error of the exponent is a relative one of the exponential.
     assert_allclose(got.words, twin.words, rtol=1e-12, atol=1e-300)
-    assert_array_equal(got.words[:, n_topics:], 0.0)
     assert_array_equal(got.words.max(axis=1), 1.0)
 
 
@@ -450,24 +455,33 @@ def test_expect_words(n_topics, scale):
 def test_add_words_adds_the_words_of_a_range(n_topics, first, index_dtype):
     documents = make_documents(index_dtype=index_dtype, first=first)
     rng = np.random.default_rng(0)
-    columns = padded(n_topics, simd.LANES)
-    theta, ratios = rng.uniform(size=(len(LENGTHS), columns)), rng.uniform(size=sum(LENGTHS))
+    theta = np.zeros((len(LENGTHS), padded(n_topics, simd.LANES)))
+    theta[:, :n_topics] = rng.uniform(size=(len(LENGTHS), n_topics))
+    words = rng.uniform(size=(N_WORDS, n_topics))
     weights = rng.integers(0, 3, size=len(LENGTHS)).astype(float)
-    start = rng.normal(size=(N_WORDS, columns))
-    inputs = documents.indices, documents.indptr, weights, theta, ratios
-    whole, twin, parts = start.copy(), start.copy(), start.copy()
-    topics.add_words(*inputs, 0, whole)
-    plain_topics.add_words(*inputs, 0, twin)
+    start = rng.normal(size=(N_WORDS, theta.shape[1]))
+
+    def added(kernels, edges):
+        positions, statistics = np.full(len(LENGTHS), -1), start.copy()
+        kernels.find_words(*documents[1:], edges[0], positions)
+        for low, high in pairwise(edges):
+            kernels.add_words(*documents, weights, theta, words[low:high], low, positions, statistics[low:high])
+        return statistics, positions
+
+    whole, twin = (added(kernels, [0, N_WORDS])[0] for kernels in (topics, plain_topics))
     assert_allclose(whole, twin, rtol=1e-13, atol=1e-14)
-    for low, high in pairwise([0, 1, 2, 700, 700, 1199, N_WORDS]):
-        topics.add_words(*inputs, low, parts[low:high])
+    parts, ends = added(topics, [0, 1, 2, 700, 700, 1199, N_WORDS])
     assert_array_equal(parts, whole)
+    assert_array_equal(ends, documents.indptr[1:])
+    later, _ = added(topics, [700, 1199])
+    assert_array_equal(later[700:1199], whole[700:1199])
+    assert_array_equal(later[:700], start[:700])
 
 
 @pytest.mark.parametrize("n_topics", TOPICS)
 def test_finish_words(n_topics):
-    messages, _ = expected(plain_topics, word_concentrations(n_topics))
-    counts = np.random.default_rng(0).uniform(size=messages.words.shape)
+    messages = expected(plain_topics, word_concentrations(n_topics))
+    counts = np.random.default_rng(0).uniform(size=(N_WORDS, padded(n_topics, simd.LANES)))
     got, twin = messages.words.copy(), messages.words.copy()
     value = topics.finish_words(counts, messages.offsets, got)
     assert_allclose(value, plain_topics.finish_words(counts, messages.offsets, twin), rtol=1e-12)
@@ -478,52 +492,51 @@ def test_finish_words(n_topics):
 def test_finished_words_know_their_expected_logarithms(n_topics):
     """Words whose exponential is cut off have no counts: what is made of logarithms again is all of the product."""
     concentration = word_concentrations(n_topics, low=-4.0)
-    messages, _ = expected(topics, concentration)
+    messages = expected(topics, concentration)
     statistics = messages.words.copy()
-    value = topics.finish_words(np.ones_like(statistics), messages.offsets, statistics)
+    value = topics.finish_words(np.ones((N_WORDS, padded(n_topics, simd.LANES))), messages.offsets, statistics)
     expected_log = psi(concentration) - psi(concentration.sum(axis=0))
-    assert_allclose(value, (statistics[:, :n_topics] * expected_log).sum(), rtol=1e-12)
+    assert_allclose(value, (statistics * expected_log).sum(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_topics", TOPICS)
-def test_expected_gain(n_topics):
+def test_expected_gains(n_topics):
     concentration = word_concentrations(n_topics)
     rng = np.random.default_rng(0)
-    statistics = rng.uniform(size=(N_WORDS, padded(n_topics, simd.LANES)))
+    statistics = rng.uniform(size=concentration.shape)
     digammas = psi(concentration.sum(axis=0))
     for prior in (rng.uniform(size=concentration.shape), np.broadcast_to(0.1, concentration.shape)):
         arguments = concentration, digammas, prior, statistics, 2.5
-        assert_allclose(topics.expected_gain(*arguments), plain_topics.expected_gain(*arguments), rtol=1e-12)
+        assert_allclose(topics.expected_gains(*arguments), plain_topics.expected_gains(*arguments), rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_topics", [3, 9])
 def test_factors_of_documents_make_their_responsibilities(n_topics):
     """A document's words, summed over the corpus, are its counts: no count is lost on the way to the topics."""
     documents = make_documents(LENGTHS[:9])
-    messages, _ = expected(topics, word_concentrations(n_topics))
+    messages = expected(topics, word_concentrations(n_topics))
     inferred = infer(inference, documents, messages, padded_alpha(n_topics, -1.0, 0.0), n_topics, max_steps=20)
-    statistics = np.zeros_like(messages.words)
+    statistics, positions = np.zeros((N_WORDS, inferred.theta.shape[1])), documents.indptr[:-1].astype(np.intp)
     weights = np.arange(9.0)
-    topics.add_words(documents.indices, documents.indptr, weights, inferred.theta, inferred.ratios, 0, statistics)
+    topics.add_words(*documents, weights, inferred.theta, messages.words, 0, positions, statistics)
     topics.finish_words(statistics, messages.offsets, messages.words)
-    statistics = messages.words
     counts = np.repeat(weights, LENGTHS[:9]) * documents.data
-    assert_allclose(statistics.sum(axis=1), np.bincount(documents.indices, counts, N_WORDS), rtol=1e-12)
-    assert_array_equal(statistics[:, n_topics:], 0.0)
+    assert_allclose(messages.words.sum(axis=1), np.bincount(documents.indices, counts, N_WORDS), rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_topics", TOPICS)
 def test_updates_of_words(n_topics):
     rng = np.random.default_rng(0)
     concentration = word_concentrations(n_topics)
-    statistics = rng.uniform(size=(N_WORDS, padded(n_topics, simd.LANES)))
+    statistics = rng.uniform(size=concentration.shape)
     for prior in (rng.uniform(size=concentration.shape), np.broadcast_to(0.1, concentration.shape)):
         got, twin = np.full((2, *concentration.shape), np.nan)
         topics.add_prior(prior, statistics, got)
         plain_topics.add_prior(prior, statistics, twin)
         assert_array_equal(got, twin)
         for rate in (0.3, 1.8):
-            topics.blend_words(concentration, prior, statistics, 2.5, rate, 0.5, got)
-            plain_topics.blend_words(concentration, prior, statistics, 2.5, rate, 0.5, twin)
+            got, twin = concentration.copy(), concentration.copy()
+            topics.blend_words(prior, statistics, 2.5, rate, 0.5, got)
+            plain_topics.blend_words(prior, statistics, 2.5, rate, 0.5, twin)
             assert_allclose(got, twin, rtol=1e-14)
-        assert (got == prior + 0.5 * 2.5 * statistics[:, :n_topics]).any()
+        assert (got == prior + 0.5 * 2.5 * statistics).any()

@@ -64,7 +64,7 @@ def make_starts(estimator, prior, documents, random_state):
     """Starts, one per restart, and whether the topics' labels mean something to the user."""
     init = estimator.init_params
     if not isinstance(init, str):
-        array = check_array(init, dtype=np.float64, input_name="init_params")
+        array = check_array(init, dtype=np.float64, input_name="init_params", copy=True)
         if array.shape != prior.topics.concentration.shape or not (array > 0.0).all():
             raise ValueError(
                 f"init_params has shape {array.shape}: give positive concentrations of shape "

@@ -1,5 +1,6 @@
 """The topic model."""
 
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -237,7 +238,9 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
         with _threads.single_threaded_blas():
             prior = make_prior(self, X.shape[1])
             warm = warm and self.components_.shape == prior.topics.concentration.shape
-            starts, labelled = ([self.posterior_], True) if warm else make_starts(self, prior, documents, random_state)
+            starts, labelled = (
+                ([deepcopy(self.posterior_)], True) if warm else make_starts(self, prior, documents, random_state)
+            )
             schedule = self._make_schedule(
                 self._model(self.learning_method == "online"), prior, documents, random_state, reorder=False
             )
@@ -269,7 +272,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
                 prior = make_prior(self, X.shape[1])
                 starts, _ = make_starts(self, prior, documents, check_random_state(self.random_state))
             else:
-                prior, starts = self.prior_, [self.posterior_]
+                prior, starts = self.prior_, [deepcopy(self.posterior_)]
                 check_same_n_components(self, len(self.components_))
             return self._stream(self._model(self.total_samples is not None), prior, documents, starts, X, first)
 

@@ -114,6 +114,7 @@ class Online(_MiniBatches):
 
     def step(self, restarts, blocks):
         """One natural-gradient step from a mini-batch; each restart's bound becomes that batch's estimate."""
+        self._drop_summaries(restarts)
         summaries, _ = self.summarize(restarts, blocks, [[]] * len(restarts))
         for restart, summary in zip(restarts, summaries, strict=True):
             if summary.weight == 0.0:

@@ -45,22 +45,27 @@ class Schedule:
         tasks = []
         for restart, own in zip(restarts, states, strict=True):
             messages = self.model.messages(restart.posterior, restart.prior, self.n_jobs)
-            own = own or [None] * len(blocks)
+            own = own or self.model.first_states(blocks)
             tasks += [partial(step, block, messages, state) for block, state in zip(blocks, own, strict=True)]
         return self._totals(tasks, len(blocks))
 
     def summarize_starts(self, restarts, starts, blocks):
         """Summaries of the given starts: local steps of posteriors, or rows assigned as a start says."""
         steps = [self._start_step(restart, start) for restart, start in zip(restarts, starts, strict=True)]
-        return self._totals([partial(step, block) for step in steps for block in blocks], len(blocks))
+        tasks = [
+            partial(step, block, state)
+            for step in steps
+            for block, state in zip(blocks, self.model.first_states(blocks), strict=True)
+        ]
+        return self._totals(tasks, len(blocks))
 
     def _start_step(self, restart, start):
         if isinstance(start, Joint):
             # A copy takes what is computed from it along when it goes.
             own = Joint(**{name: copy(factor) for name, factor in start.items()})
             messages = self.model.messages(own, restart.prior, self.n_jobs)
-            return lambda block: self.model.local_step(block, messages, None)
-        return lambda block: (self.model.start_step(block, start), None)
+            return lambda block, state: self.model.local_step(block, messages, state)
+        return lambda block, state: (self.model.start_step(block, start), state)
 
     def _totals(self, tasks, n):
         """Run tasks that each give a summary and a state; sum every n summaries in succession, and list the states."""
@@ -123,13 +128,18 @@ class Schedule:
 
     def refresh(self, restarts, final=False):
         """Local step of all data at the posteriors as they are: exact bounds."""
-        for restart in restarts:
-            # It is about to be replaced, and may be large.
-            restart.summary = None
+        self._drop_summaries(restarts)
         summaries, states = self.summarize(restarts, self.blocks, [restart.states for restart in restarts], final)
         for restart, summary, state in zip(restarts, summaries, states, strict=True):
             restart.summary, restart.states = self.whole(summary), state
             restart.bound = self.model.bound(restart.prior, restart.summary, restart.posterior, self.n_jobs)
+
+    def _drop_summaries(self, restarts):
+        """Let go of summaries that are about to be replaced: they may be large."""
+        for restart in restarts:
+            if restart.summary is not None:
+                self.model.release(restart.summary)
+            restart.summary = None
 
     def finish(self, restarts):
         """End with a local step at the final posteriors, to tell which is best; a lone one may be about to settle."""

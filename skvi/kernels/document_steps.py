@@ -246,8 +246,8 @@ def settle(
 ):
     """Move gamma[d] step by step until a step with all topics changes it by less than tol for each of them.
 
-    The shares of fresh documents are there: those under equal topics. `log_least` is the digamma of the largest
-    of alpha.
+    The shares of fresh documents are there: those under equal topics. Others have the theta that they begin from, and
+    nothing but the prior in gamma[d]. `log_least` is the digamma of the largest of alpha.
     """
     n_words = (n + LANES - 1) // LANES * LANES
     n_all = gamma.shape[1]
@@ -265,7 +265,8 @@ def settle(
             if done == 1 and fresh:
                 _begin_equal(columns, vectors)
             else:
-                top = _mix(vectors, columns)
+                if done > 1:
+                    top = _mix(vectors, columns)
                 if told and done < max_steps:
                     n_lasting = _find_lasting(vectors, columns, lasting)
                     if n_lasting <= MOST_FEW * n_topics and n_lasting < n_own:

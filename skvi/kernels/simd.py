@@ -22,6 +22,11 @@ if DISABLED:
         """Return array[b:b+8]."""
         return array[b : b + LANES].copy()
 
+    def load_part(array, i, b):
+        """Return array[i, b:b+8], filled up with zeros beyond the end of the row."""
+        part = array[i, b : b + LANES]
+        return np.concatenate([part, np.zeros(LANES - len(part))])
+
     def store(array, i, b, vector):
         """Set array[i, b:b+8]."""
         array[i, b : b + LANES] = vector
@@ -147,6 +152,27 @@ else:
     def load_flat(typingctx, array, b):
         """Return array[b:b+8] of a contiguous float64 array."""
         return _vector(array, types.intp), _load
+
+    @intrinsic
+    def load_part(typingctx, array, i, b):
+        """Return array[i, b:b+8], filled up with zeros beyond the end of the row; nothing else is read."""
+
+        def codegen(context, builder, signature, args):
+            source = _pointer(context, builder, signature.args[0], args[0], args[1:])
+            n_columns = builder.extract_value(context.make_array(signature.args[0])(context, builder, args[0]).shape, 1)
+            left = builder.sub(n_columns, args[2])
+            integers = ir.VectorType(ir.IntType(64), LANES)
+            start = builder.insert_element(ir.Constant(integers, ir.Undefined), left, ir.Constant(_INT, 0))
+            inside = builder.icmp_signed(
+                "<", ir.Constant(integers, list(range(LANES))), _shuffle(builder, start, [0] * LANES)
+            )
+            kind = ir.FunctionType(_DOUBLES, [source.type, _INT, inside.type, _DOUBLES])
+            name = f"llvm.masked.load.v{LANES}f64.p0"
+            zeros = ir.Constant(_DOUBLES, [0.0] * LANES)
+            read = cgutils.get_or_insert_function(builder.module, kind, name)
+            return builder.call(read, [source, ir.Constant(_INT, 8), inside, zeros])
+
+        return _vector(array, types.intp, types.intp), codegen
 
     @intrinsic
     def store(typingctx, array, i, b, vector):

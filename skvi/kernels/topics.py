@@ -1,8 +1,8 @@
 """Documents of a topic model: their posteriors over topics, and what the topics learn from them.
 
-Words are rows here: `words` (V, K8) holds exp(E[log beta_kw]) relative to the word's largest, whose logarithm is
-`offsets` (V,). K8 is the number of topics padded to a multiple of 8; padded columns of `words` are zero, and padded
-concentrations are tiny. A document is a row of a sparse matrix in compressed rows.
+Words are rows here: `words` (V, K) holds exp(E[log beta_kw]) relative to the word's largest, whose logarithm is
+`offsets` (V,). K8 is the number of topics padded to a multiple of 8. A document is a row of a sparse matrix in
+compressed rows.
 """
 
 import numpy as np
@@ -13,8 +13,10 @@ from skvi.kernels.simd import (
     fma,
     highest,
     load,
+    load_part,
     maximum,
     minus,
+    plus,
     splat,
     store,
     times,
@@ -42,146 +44,154 @@ def _first_at_least(indices, begin, end, word):
 
 
 @jit
-def add_words(indices, indptr, weights, theta, ratios, first_word, statistics):
-    """Add weight * ratio * theta of each word of consecutive documents to the word's row of the statistics.
+def find_words(indices, indptr, word, positions):
+    """Set the positions (n,) of the first index of each document that is not below a word; indices are sorted."""
+    for d in range(len(positions)):
+        positions[d] = _first_at_least(indices, indptr[d], indptr[d + 1], word)
 
-    The statistics stand for a range of words that begins at `first_word`: whoever calls this for all ranges has
-    all words added, each in the order of the documents. Indices are sorted within documents.
+
+@jit
+def add_words(data, indices, indptr, weights, theta, words, first_word, positions, statistics):
+    """Add weight * count / (theta' words) * theta of each word of documents to the word's row of the statistics.
+
+    Times words these are the expected counts. To keep the norms of all words, which documents knew, would take as
+    much memory as the documents. Words and statistics, (v, K) and (v, K8), stand for a range of words that begins at
+    `first_word`, and positions (n,) are where each document has come to it: they move on to where the range ends.
+    Whoever calls this for all ranges has all words added, each in the order of the documents.
     """
     n_words, columns = statistics.shape
-    first = indptr[0]
+    last = columns - LANES
     for d in range(theta.shape[0]):
-        j = _first_at_least(indices, indptr[d], indptr[d + 1], first_word)
+        j = positions[d]
         while j < indptr[d + 1] and indices[j] < first_word + n_words:
             w = indices[j] - first_word
-            ratio = splat(weights[d] * ratios[j - first])
+            norm = times(load(theta, d, last), load_part(words, w, last))
+            for k in range(0, last, LANES):
+                norm = fma(load(theta, d, k), load(words, w, k), norm)
+            ratio = splat(weights[d] * data[j] / total(norm))
             for k in range(0, columns, LANES):
                 store(statistics, w, k, fma(ratio, load(theta, d, k), load(statistics, w, k)))
             j += 1
+        positions[d] = j
 
 
 @jit
 def finish_words(counts, offsets, words):
     """words <- counts * words, the statistics of a range of words; return their product with E[log beta].
 
-    Shapes: counts and words (v, K8), offsets (v,).
+    Shapes: counts (v, K8), offsets (v,), words (v, K).
     """
     wide_vectors()
-    columns = words.shape[1]
-    logs = np.empty((1, columns))
+    n_words, n_topics = words.shape
+    columns = counts.shape[1]
+    logs, own = np.zeros((1, columns)), np.zeros((1, columns))
     energy = splat(0.0)
-    for w in range(words.shape[0]):
-        for k in range(columns):
-            # Zeros of the padding have a logarithm that is finite here.
+    for w in range(n_words):
+        for k in range(n_topics):
             logs[0, k] = log_normal(words[w, k]) + offsets[w]
+            own[0, k] = counts[w, k] * words[w, k]
+        for k in range(n_topics):
+            words[w, k] = own[0, k]
         for k in range(0, columns, LANES):
-            s = times(load(counts, w, k), load(words, w, k))
-            store(words, w, k, s)
-            energy = fma(s, load(logs, 0, k), energy)
+            energy = fma(load(own, 0, k), load(logs, 0, k), energy)
     return total(energy)
 
 
-@jit_helper
-def _add_difference(prior, w, own, difference):
-    """difference <- difference + prior[w] - own[w]: priors are of any strides, so that elements go one by one."""
-    for k in range(prior.shape[1]):
-        difference[0, k] += prior[w, k]
-    for k in range(own.shape[1]):
-        difference[0, k] -= own[w, k]
-
-
 @jit
-def expect_words(concentration, digammas, prior, words, offsets, evens, log_sums):
+def expect_words(concentration, digammas, words, offsets, evens, log_sums):
     """Set up a range of words for documents: exp(E[log beta]) relative to the word's largest.
 
     Parameters
     ----------
-    concentration, prior : (v, K)
+    concentration : (v, K)
     digammas : (K,)
         digamma of the topics' sums of concentrations.
-    words, offsets : (v, K8), (v,)
+    words, offsets : (v, K), (v,)
         As documents read them.
     evens : (v,)
         One over the sums of the rows of words: a word's ratio under equal topics.
     log_sums : (v,)
         Sums of E[log beta] over topics.
-
-    Returns
-    -------
-    (float, float)
-        Sum of log Gamma of the concentrations, and that of E[log beta] times prior - concentration.
     """
     wide_vectors()
     n_words, n_topics = concentration.shape
-    columns = words.shape[1]
-    logs, pending = np.zeros((1, columns)), np.zeros((1, columns))
-    zero, one = splat(0.0), splat(1.0)
-    value, gain = zero, zero
-    for w in range(n_words):
-        # log Gamma(1) is zero.
-        for k in range(columns):
-            words[w, k] = concentration[w, k] if k < n_topics else 1.0
-        for k in range(columns):
-            y, product, q = gamma_parts(words[w, k])
-            log_y = log_normal(y)
-            logs[0, k] = log_y + digamma_tail(y) - q
-            words[w, k] = log_gamma_tail(y) - log_normal(product)
-        for k in range(columns):
-            logs[0, k] = logs[0, k] - digammas[k] if k < n_topics else -np.inf
-        largest = load(logs, 0, 0)
-        for k in range(0, columns, LANES):
-            largest = maximum(largest, load(logs, 0, k))
-            value = fma(one, load(words, w, k), value)
-            store(pending, 0, k, zero)
-        offsets[w] = highest(largest)
-        for k in range(0, columns, LANES):
-            store(words, w, k, exp_nonpositive(minus(load(logs, 0, k), splat(offsets[w]))))
-        for k in range(n_topics, columns):
-            words[w, k] = 0.0
-            logs[0, k] = 0.0
-        _add_difference(prior, w, concentration, pending)
-        whole, log_sum = zero, zero
-        for k in range(0, columns, LANES):
-            whole = fma(one, load(words, w, k), whole)
-            log_sum = fma(one, load(logs, 0, k), log_sum)
-            gain = fma(load(logs, 0, k), load(pending, 0, k), gain)
-        evens[w] = 1.0 / total(whole)
-        log_sums[w] = total(log_sum)
-    return total(value), total(gain)
-
-
-@jit
-def expected_gain(concentration, digammas, prior, statistics, factor):
-    """Sum over a range of words of E[log beta] times prior + factor * statistics - concentration.
-
-    Shapes: statistics (v, K8), digammas (K,), all else (v, K). E[log beta] is made again: a table of it is as large as
-    that of the topics.
-    """
-    wide_vectors()
-    n_words, n_topics = concentration.shape
-    columns = statistics.shape[1]
-    own, pending = np.ones((1, columns)), np.zeros((1, columns))
-    gain = splat(0.0)
+    columns = (n_topics + LANES - 1) // LANES * LANES
+    own, logs = np.ones((1, columns)), np.zeros((1, columns))
+    zero = splat(0.0)
     for w in range(n_words):
         for k in range(n_topics):
             own[0, k] = concentration[w, k]
-            pending[0, k] = factor * statistics[w, k]
-        _add_difference(prior, w, concentration, pending)
+        log_sum = zero
         for k in range(columns):
             y, _, q = gamma_parts(own[0, k])
+            logs[0, k] = log_normal(y) + digamma_tail(y) - q
+        for k in range(columns):
+            logs[0, k] = logs[0, k] - digammas[k] if k < n_topics else 0.0
+        for k in range(0, columns, LANES):
+            log_sum = plus(log_sum, load(logs, 0, k))
+        for k in range(n_topics, columns):
+            logs[0, k] = -np.inf
+        largest = load(logs, 0, 0)
+        for k in range(LANES, columns, LANES):
+            largest = maximum(largest, load(logs, 0, k))
+        offsets[w] = highest(largest)
+        for k in range(0, columns, LANES):
+            store(logs, 0, k, exp_nonpositive(minus(load(logs, 0, k), splat(offsets[w]))))
+        for k in range(n_topics, columns):
+            logs[0, k] = 0.0
+        whole = zero
+        for k in range(0, columns, LANES):
+            whole = plus(whole, load(logs, 0, k))
+        for k in range(n_topics):
+            words[w, k] = logs[0, k]
+        evens[w] = 1.0 / total(whole)
+        log_sums[w] = total(log_sum)
+
+
+@jit
+def expected_gains(concentration, digammas, prior, statistics, factor):
+    """What a bound needs of a range of words, in one pass that keeps nothing: tables are large.
+
+    Shapes: digammas (K,), all else (v, K).
+
+    Returns
+    -------
+    (float, float, float)
+        Sum of log Gamma of the concentrations, that of E[log beta] times prior - concentration, and that of
+        E[log beta] times factor * statistics.
+    """
+    wide_vectors()
+    n_words, n_topics = concentration.shape
+    columns = (n_topics + LANES - 1) // LANES * LANES
+    own, terms = np.ones((1, columns)), np.zeros((1, columns))
+    pending, counts = np.zeros((1, columns)), np.zeros((1, columns))
+    value, gain, energy = splat(0.0), splat(0.0), splat(0.0)
+    for w in range(n_words):
+        # Priors are of any strides, so that elements go one by one. log Gamma(1), of the padding, is zero.
+        for k in range(n_topics):
+            pending[0, k] = prior[w, k]
+        for k in range(n_topics):
+            own[0, k] = concentration[w, k]
+            pending[0, k] -= own[0, k]
+            counts[0, k] = factor * statistics[w, k]
+        for k in range(columns):
+            y, product, q = gamma_parts(own[0, k])
+            terms[0, k] = log_gamma_tail(y) - log_normal(product)
             own[0, k] = log_normal(y) + digamma_tail(y) - q
         for k in range(n_topics):
             own[0, k] -= digammas[k]
         for k in range(0, columns, LANES):
+            value = plus(value, load(terms, 0, k))
             gain = fma(load(own, 0, k), load(pending, 0, k), gain)
+            energy = fma(load(own, 0, k), load(counts, 0, k), energy)
         for k in range(n_topics, columns):
             own[0, k] = 1.0
-    return total(gain)
+    return total(value), total(gain), total(energy)
 
 
 @jit
 def add_prior(prior, statistics, concentration):
-    """concentration <- prior + statistics: (v, K), (v, K8) and (v, K)."""
+    """concentration <- prior + statistics: all (v, K)."""
     wide_vectors()
     own = np.empty(concentration.shape[1])
     for w in range(concentration.shape[0]):
@@ -192,11 +202,10 @@ def add_prior(prior, statistics, concentration):
 
 
 @jit
-def blend_words(earlier, prior, statistics, factor, rate, least, concentration):
-    """concentration <- (1 - rate) * earlier + rate * (prior + factor * statistics), where rate is at most one.
+def blend_words(prior, statistics, factor, rate, least, concentration):
+    """concentration <- (1 - rate) * concentration + rate * (prior + factor * statistics), where rate is at most one.
 
-    A leap, beyond one, goes no further than prior + least * factor * statistics. Shapes: statistics (v, K8), all else
-    (v, K).
+    A leap, beyond one, goes no further than prior + least * factor * statistics. Shapes: all (v, K).
     """
     wide_vectors()
     own = np.empty(concentration.shape[1])
@@ -205,6 +214,6 @@ def blend_words(earlier, prior, statistics, factor, rate, least, concentration):
             own[k] = prior[w, k]
         for k in range(len(own)):
             count = factor * statistics[w, k]
-            new = (1.0 - rate) * earlier[w, k] + rate * (own[k] + count)
+            new = (1.0 - rate) * concentration[w, k] + rate * (own[k] + count)
             floor = own[k] + least * count
             concentration[w, k] = new if rate <= 1.0 or new > floor else floor

@@ -39,6 +39,9 @@ class ConjugateModel:
         """What "memoized" keeps of a summary: where it is large, no more than it needs to be subtracted again."""
         return summary
 
+    def release(self, summary):
+        """Take back what a summary holds, which is not needed any more: where it is large, it may be used again."""
+
     def lasting(self, summary, posterior):
         """What stands for a summary in later fits: where it is large, no more than rows on top of it need."""
         return summary
@@ -51,11 +54,16 @@ class ConjugateModel:
         """What the rows need to know of q, and of their own prior: computed once for all blocks of a local step."""
         raise NotImplementedError
 
+    def first_states(self, blocks):
+        """States of blocks before their first visit; None stands for nothing."""
+        return [None] * len(blocks)
+
     def local_step(self, block, messages, state):
         """Find the rows' local posteriors; return the Summary of the block and the state for its next visit.
 
-        The state is whatever a block keeps between visits; it is None at the first one. A step must not change
-        a state that it was given: the schedule may go back to it.
+        The state is whatever a block keeps between visits, that of `first_states` at the first one. A step must not
+        change a state that it was given, which the schedule may go back to, unless leaps are tried before rows are
+        visited.
         """
         raise NotImplementedError
 
@@ -72,7 +80,11 @@ class ConjugateModel:
         raise NotImplementedError
 
     def global_step(self, prior, summary, posterior=None):
-        """Return what q would be if the summary were all the data; factors that depend on others start from q."""
+        """Return what q would be if the summary were all the data; factors that depend on others start from q.
+
+        Large models, whose leaps are tried before rows are visited, may write over q, here and where it is blended or
+        permuted.
+        """
         return prior.updated(summary.statistics)
 
     def blended(self, prior, posterior, target, rate):

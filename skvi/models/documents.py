@@ -1,6 +1,6 @@
 """Documents: rows of a sparse matrix of counts, with weights, as topic models read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,7 +19,9 @@ class Documents:
     weights : ndarray of shape (n_rows,), float64, non-negative
     n_words : int
     word_ranges : tuple of (start, stop)
-        Ranges of words that occur about equally often in the documents that these are slices of.
+        Ranges of words that occur about equally often.
+    whole : Documents or None
+        Documents that these are a slice of.
     """
 
     data: np.ndarray
@@ -28,6 +30,7 @@ class Documents:
     weights: np.ndarray
     n_words: int
     word_ranges: tuple = ()
+    whole: object = None
 
     @classmethod
     def of(cls, matrix, weights=None):
@@ -92,10 +95,9 @@ class Documents:
         """Number of stored counts of words before each word, shape (n_words + 1,)."""
         return np.concatenate([[0], np.cumsum(np.bincount(self.values()[1], minlength=self.n_words))])
 
-    def slices(self, ranges, word_ranges):
+    def slices(self, ranges):
         """Views of consecutive ranges (start, stop)."""
-        shared = self.n_words, tuple(word_ranges)
         return [
-            Documents(self.data, self.indices, self.indptr[start : stop + 1], self.weights[start:stop], *shared)
+            replace(self, indptr=self.indptr[start : stop + 1], weights=self.weights[start:stop], whole=self)
             for start, stop in ranges
         ]

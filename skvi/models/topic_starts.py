@@ -42,23 +42,24 @@ def seeded(prior, documents, rng):
         if k >= len(drawn):
             # Fewer documents than topics: none may equal another.
             counts[:, k] *= rng.gamma(100.0, 0.01, size=n_words)
-    return Joint(topics=Dirichlet((prior.topics.concentration.T + counts).T))
+    counts += prior.topics.concentration.T
+    return given(counts.T)
 
 
 def prior_start(prior):
     """Topics as in the prior: all that a corpus without words can say."""
-    return Joint(topics=Dirichlet(np.array(prior.topics.concentration)))
+    return given(np.array(prior.topics.concentration))
 
 
 def random(prior, documents, rng):
     """Topics of about one of each word, as scikit-learn starts them."""
     shape = prior.topics.concentration.shape
-    return Joint(topics=Dirichlet(rng.gamma(100.0, 0.01, size=shape)))
+    return given(rng.gamma(100.0, 0.01, size=shape))
 
 
 def given(concentration):
-    """Topics of the given concentrations, shape (n_topics, n_words)."""
-    return Joint(topics=Dirichlet(concentration))
+    """Topics of the given concentrations, shape (n_topics, n_words): the fit's own from now on."""
+    return Joint(topics=Dirichlet(np.ascontiguousarray(concentration.T).T))
 
 
 STARTS = {"seeded": seeded, "random": random}

@@ -7,6 +7,7 @@ each of which one task owns: memory and bits do not depend on the number of thre
 
 from dataclasses import replace
 from functools import reduce
+from itertools import pairwise
 from operator import add
 from typing import NamedTuple
 
@@ -20,49 +21,50 @@ from skvi.families import Dirichlet, Joint
 from skvi.kernels.arrays import aligned
 from skvi.kernels.blocks import padded
 from skvi.kernels.document_steps import PADDING
-from skvi.kernels.documents import infer_documents
+from skvi.kernels.documents import infer_documents, workspace
 from skvi.kernels.simd import LANES
 from skvi.kernels.topics import (
     add_prior,
     add_words,
     blend_words,
-    expected_gain,
+    expected_gains,
+    find_words,
     finish_words,
 )
 from skvi.models.base import ConjugateModel, falling
 from skvi.models.concentrations import fitted_concentration
 from skvi.models.heard import Messages, hear, words_first
-from skvi.models.word_statistics import Origin, WordStatistics
+from skvi.models.word_statistics import Origin, WordStatistics, permute_columns
 
 # Operations per topic for a word that a document visits, and for a word in what is done to tables of words.
 _VISIT_COST = 1.0
 _TABLE_COST = 30.0
+# Words whose counts are summed at a time, so that they stay in the cache.
+_WORDS_AT_ONCE = 1024
 # Leaps beyond the summary leave each count at least this share of itself.
 _LEAST_SHARE = 0.5
 
 
 class _Factors(NamedTuple):
-    """Statistics of a block's words in factors: ratio * theta * words."""
+    """Statistics of words in factors, those of all blocks together in each: proportional to theta * words."""
 
-    block: object
-    theta: np.ndarray  # (n, K8)
-    ratios: np.ndarray  # (nnz,)
+    documents: object
+    theta: np.ndarray  # (N, K8)
     messages: Messages
 
 
 class _State(NamedTuple):
-    """What a block keeps between visits."""
+    """What a block keeps between visits, which write over it: its part of what all blocks keep."""
 
-    gamma: np.ndarray  # (n, K8)
+    theta: np.ndarray  # (n, K8)
+    whole: np.ndarray  # (N, K8)
     visits: int
 
 
 class _Inferred(NamedTuple):
-    """Posteriors of a block's documents."""
+    """Posteriors of a block's documents; the last, of those that have a state, until others are inferred."""
 
-    gamma: np.ndarray  # (n, K8)
     theta: np.ndarray  # (n, K8)
-    ratios: np.ndarray  # (nnz,)
     bounds: np.ndarray  # (n,)
     logs: np.ndarray  # (n, K8)
 
@@ -111,24 +113,25 @@ class TopicModel(ConjugateModel):
         self.tol = tol
         self.learn = learn
         self.n_jobs = n_jobs
+        self._spare_tables = []
 
     def blocks(self, data):
         # A task has its part of the words and of where they occur. It looks through all documents for them: few tasks.
         occurrences = data.occurrences()
         costs = self.columns * (_VISIT_COST * occurrences + _TABLE_COST * np.arange(len(occurrences)))
         word_ranges = cut_by_cost(costs, costs[-1])
-        return self.blocks_to_infer(data, word_ranges)
+        return self.blocks_to_infer(replace(data, word_ranges=tuple(word_ranges)))
 
-    def blocks_to_infer(self, data, word_ranges=()):
+    def blocks_to_infer(self, data):
         """Blocks whose documents are looked at by themselves: no statistics are taken of their words."""
-        return data.slices(cut_by_cost(data.indptr, self.fresh_steps * self._visit_cost(data)), word_ranges)
+        return data.slices(cut_by_cost(data.indptr, self.fresh_steps * self._visit_cost(data)))
 
     def _visit_cost(self, data):
         return _VISIT_COST * self.columns * data.n_counts
 
     def messages(self, posterior, prior, n_jobs=1):
         """What a local step hears of topics: for itself alone, since a total writes over it."""
-        heard = self._heard(posterior.topics, prior.topics, n_jobs)
+        heard = self._heard(posterior.topics, n_jobs)
         del vars(posterior.topics)["heard"]
         return self._messages(heard, prior)
 
@@ -136,52 +139,60 @@ class TopicModel(ConjugateModel):
         """The same for documents that are looked at by themselves; the topics keep it."""
         kept = vars(posterior.topics)
         if "read" not in kept:
-            kept["read"] = hear(posterior.topics, prior.topics, n_jobs)
+            kept["read"] = hear(posterior.topics, n_jobs)
         return self._messages(kept["read"], prior)
 
     def _messages(self, heard, prior):
         documents = prior.documents
-        return Messages(*heard[:5], self._padded(documents.concentration), documents.log_normalizer(), heard.prior)
+        alpha = self._padded(documents.concentration)
+        return Messages(*heard[:4], alpha, documents.log_normalizer(), prior.topics)
 
-    def _heard(self, topics, prior, n_jobs):
+    def _heard(self, topics, n_jobs):
         """What topics say, made once: who needs something of it before the next local step leaves it for that."""
         kept = vars(topics)
         if "heard" not in kept:
-            kept["heard"] = hear(topics, prior, n_jobs)
+            table = self._spare_tables.pop() if self._spare_tables else None
+            kept["heard"] = hear(topics, n_jobs, table)
         return kept["heard"]
+
+    def release(self, summary):
+        table = summary.statistics["topics"].values
+        if table.shape == (self.n_words, self.n_topics):
+            self._spare_tables.append(table)
 
     def _padded(self, concentration):
         alpha = np.full(self.columns, PADDING)
         alpha[: self.n_topics] = concentration
         return alpha
 
-    def infer(self, block, messages, gamma=None, steps=None):
-        """Posteriors of a block's documents: from equal topics to their end, or some steps from gamma."""
-        n = block.n_rows
-        inferred = _Inferred(
-            aligned(n, self.columns),
-            aligned(n, self.columns),
-            np.empty(block.n_counts),
-            np.empty(n),
-            aligned(n, self.columns),
-        )
-        if gamma is not None:
-            inferred.gamma[:] = gamma
-        self._infer(block, messages, gamma is None, self.final_steps if steps is None else steps, inferred)
+    def infer(self, block, messages, state=None, fresh=True, steps=None):
+        """Posteriors of a block's documents, written over its state: some steps on from there or from equal topics."""
+        shape = block.n_rows, self.columns
+        if state is None:
+            inferred = _Inferred(aligned(*shape), np.empty(block.n_rows), aligned(*shape))
+        else:
+            inferred = _Inferred(state.theta, np.empty(block.n_rows), _threads.scratch("logs", shape))
+        steps = self.final_steps if steps is None else steps
+        self._infer(block, messages, fresh, steps, _threads.scratch("gamma", shape), inferred)
         return inferred
+
+    def first_states(self, blocks):
+        edges = np.cumsum([0, *(block.n_rows for block in blocks)])
+        whole = aligned(edges[-1], self.columns)
+        return [_State(whole[start:stop], whole, 0) for start, stop in pairwise(edges)]
 
     def concentrations(self, block, messages):
         """Concentrations of the posteriors of a block's documents, and nothing else: from equal topics to their end."""
         gamma, nothing = aligned(block.n_rows, self.columns), np.empty((0, self.columns))
-        outputs = _Inferred(gamma, nothing, nothing[:, 0], nothing[:, 0], nothing)
-        self._infer(block, messages, True, self.final_steps, outputs)
+        outputs = _Inferred(nothing, nothing[:, 0], nothing)
+        self._infer(block, messages, True, self.final_steps, gamma, outputs)
         return gamma[:, : self.n_topics]
 
     def bounds(self, block, messages):
         """Bounds of a block's documents (nats), from equal topics to their end."""
         return self.infer(block, messages).bounds
 
-    def _infer(self, block, messages, fresh, steps, outputs):
+    def _infer(self, block, messages, fresh, steps, gamma, outputs):
         infer_documents(
             block.data,
             block.indices,
@@ -194,30 +205,31 @@ class TopicModel(ConjugateModel):
             fresh,
             steps,
             self.tol,
+            gamma,
             *outputs,
+            workspace(np.diff(block.indptr).max(initial=0), self.n_topics, _threads.scratch),
         )
 
     def local_step(self, block, messages, state):
-        visits = 0 if state is None else state.visits
-        if visits < self.fresh_visits:
-            inferred = self.infer(block, messages, None, self.fresh_steps)
-        else:
-            inferred = self.infer(block, messages, state.gamma, self.warm_steps)
-        return self._summary(block, messages, inferred), _State(inferred.gamma, visits + 1)
+        fresh = state.visits < self.fresh_visits
+        inferred = self.infer(block, messages, state, fresh, self.fresh_steps if fresh else self.warm_steps)
+        return self._summary(block, messages, inferred, state), state._replace(visits=state.visits + 1)
 
     def conclusive(self, state):
         return state.visits > self.fresh_visits
 
     def final_step(self, block, messages, state):
         """Documents keep the better of where they were and a fresh start that is taken to its end."""
-        inferred = self.infer(block, messages)
-        if state is not None:
-            warm = self.infer(block, messages, state.gamma, self.warm_steps)
-            inferred = _better(block, warm, inferred)
-        return self._summary(block, messages, inferred), _State(inferred.gamma, self.fresh_visits)
+        if state.visits:
+            fresh = self.infer(block, messages)
+            inferred = self.infer(block, messages, state, False, self.warm_steps)
+            _keep_better(inferred, fresh)
+        else:
+            inferred = self.infer(block, messages, state)
+        return self._summary(block, messages, inferred, state), state._replace(visits=self.fresh_visits)
 
-    def _summary(self, block, messages, inferred):
-        factors = _Factors(block, inferred.theta, inferred.ratios, messages)
+    def _summary(self, block, messages, inferred, state):
+        factors = _Factors(block.whole, state.whole, messages)
         k = self.n_topics
         logs = block.weights @ inferred.logs[:, :k]
         statistics = {"topics": factors, "documents": logs}
@@ -226,14 +238,13 @@ class TopicModel(ConjugateModel):
         return Summary(statistics, float(block.weights @ inferred.bounds - own), block.weight)
 
     def total(self, summaries, n_jobs=1):
-        if not isinstance(summaries[0].statistics["topics"], _Factors):
+        factors = summaries[0].statistics["topics"]
+        if not isinstance(factors, _Factors):
             return super().total(summaries)
-        factors = [summary.statistics["topics"] for summary in summaries]
-        messages = factors[0].messages
-        ranges = factors[0].block.word_ranges
-        tasks = [lambda v=edges: _sum_words(factors, messages, *v) for edges in ranges]
+        messages = factors.messages
+        tasks = [lambda v=edges: _sum_words(*factors, *v) for edges in factors.documents.word_ranges]
         energy = sum(_threads.run(tasks, n_jobs))
-        origin = Origin(messages.topics, messages.prior, energy, messages.gain)
+        origin = Origin(messages.topics, energy)
         statistics = {
             "topics": WordStatistics(messages.words, self.n_topics, self.n_words, origin=origin),
             "documents": reduce(add, [summary.statistics["documents"] for summary in summaries]),
@@ -250,24 +261,24 @@ class TopicModel(ConjugateModel):
     def global_step(self, prior, summary, posterior=None):
         counts = summary.statistics["topics"].dense().values
         before = prior.topics.concentration.T
-        return self._made_of(lambda v, own: add_prior(before[v], counts[v], own))
+        table = np.empty((self.n_words, self.n_topics)) if posterior is None else self._own_table(posterior)
+        return self._filled(table, lambda v: add_prior(before[v], counts[v], table[v]))
 
     def step_towards(self, posterior, prior, summary, rate):
         """Blend concentrations; leaps beyond leave each count at least a share of itself."""
         counts, factor = summary.statistics["topics"].scaled()
-        earlier, before = words_first(posterior.topics.concentration), prior.topics.concentration.T
-        return self._made_of(
-            lambda v, own: blend_words(earlier[v], before[v], counts[v], factor, rate, _LEAST_SHARE, own)
-        )
+        before, table = prior.topics.concentration.T, self._own_table(posterior)
+        return self._filled(table, lambda v: blend_words(before[v], counts[v], factor, rate, _LEAST_SHARE, table[v]))
 
-    def _made_of(self, fill):
-        """The posterior whose concentrations, in rows of one word each, a function fills range by range."""
-        # As large as tables with padding: what one leaves free then has room for another.
-        n = self.n_words * self.n_topics
-        concentration = aligned(self.n_words, self.columns).ravel()[:n].reshape(self.n_words, self.n_topics)
-        tasks = [lambda v=slice(*edges): fill(v, concentration[v]) for edges in self._table_ranges()]
-        _threads.run(tasks, self.n_jobs)
-        return Joint(topics=Dirichlet(concentration.T))
+    @staticmethod
+    def _own_table(posterior):
+        """Concentrations of a posterior that is not needed any more, in rows of one word each, to be written over."""
+        return words_first(posterior.topics.concentration)
+
+    def _filled(self, table, fill):
+        """The posterior with a table of concentrations that a function fills range by range."""
+        _threads.run([lambda v=slice(*edges): fill(v) for edges in self._table_ranges()], self.n_jobs)
+        return Joint(topics=Dirichlet(table.T))
 
     def _table_ranges(self):
         return cut(self.n_words, _TABLE_COST * self.n_topics, 0.0)
@@ -282,18 +293,19 @@ class TopicModel(ConjugateModel):
 
     def _gain(self, p, q, statistics, n_jobs):
         """Sum over words of E[log beta] times prior + counts - concentration."""
-        origin = statistics.origin
-        if origin is not None and origin.prior is p and origin.topics is vars(q).get("token"):
-            return statistics.factor * origin.energy + origin.gain
-        if not q.remembers:
-            self._heard(q, p, n_jobs)
-        counts, factor = statistics.scaled()
-        before, after, digammas = p.concentration.T, words_first(q.concentration), psi(q.mass)
-        tasks = [
-            lambda v=slice(*edges): expected_gain(after[v], digammas, before[v], counts[v], factor)
-            for edges in self._table_ranges()
-        ]
-        return sum(_threads.run(tasks, n_jobs))
+        kept, origin = vars(q), statistics.origin
+        known = origin is not None and origin.topics is kept.get("token")
+        if not (known and kept.get("gain", (None,))[0] is p):
+            counts, factor = statistics.scaled()
+            before, after, digammas = p.concentration.T, words_first(q.concentration), psi(q.mass)
+            tasks = [
+                lambda v=slice(*edges): expected_gains(after[v], digammas, before[v], counts[v], factor)
+                for edges in self._table_ranges()
+            ]
+            sum_log_gamma, gain, energy = np.sum(_threads.run(tasks, n_jobs), axis=0)
+            q.remember(sum_log_gamma)
+            kept["gain"] = p, gain
+        return kept["gain"][1] + (statistics.factor * origin.energy if known else energy)
 
     def learned(self, prior, summary, posterior, rate=1.0):
         factors = dict(prior.items())
@@ -311,7 +323,7 @@ class TopicModel(ConjugateModel):
         """Sums of expected logarithms that the concentrations of a factor of the prior are learned from."""
         if name == "documents":
             return summary.statistics["documents"], summary.weight
-        return self._heard(posterior.topics, prior.topics, self.n_jobs).log_sums, float(self.n_topics)
+        return self._heard(posterior.topics, self.n_jobs).log_sums, float(self.n_topics)
 
     def order_by_mass(self, summary):
         return falling(summary.statistics["topics"].dense().values[:, : self.n_topics].sum(axis=0))
@@ -327,35 +339,39 @@ class TopicModel(ConjugateModel):
         return Summary(statistics, summary.entropy, summary.weight)
 
     def permuted_posterior(self, posterior, order, prior):
-        return Joint(topics=Dirichlet(posterior.topics.concentration[order]))
+        return Joint(topics=Dirichlet(permute_columns(self._own_table(posterior), order).T))
 
     def permuted_prior(self, prior, order):
         documents = Dirichlet(prior.documents.concentration[order])
         return Joint(topics=prior.topics, documents=documents)
 
     def permuted_state(self, state, order):
-        gamma = state.gamma.copy()
-        gamma[:, : self.n_topics] = state.gamma[:, order]
-        return _State(gamma, state.visits)
+        permute_columns(state.theta[:, : self.n_topics], order)
+        return state
 
 
 def _with_topics(summary, topics):
     return Summary({**summary.statistics, "topics": topics}, summary.entropy, summary.weight)
 
 
-def _better(block, first, second):
-    """Of each document the posterior with the larger bound."""
-    rows = first.bounds > second.bounds
-    words = np.repeat(rows, np.diff(block.indptr))
-    masks = {"ratios": words, "bounds": rows}
-    pairs = zip(_Inferred._fields, first, second, strict=True)
-    return _Inferred(*[np.where(masks.get(name, rows[:, None]), a, b) for name, a, b in pairs])
+def _keep_better(first, second):
+    """Write the second posterior over the first, of documents whose bound is no less then."""
+    rows = second.bounds >= first.bounds
+    for a, b in zip(first, second, strict=True):
+        np.copyto(a, b, where=rows if a.ndim == 1 else rows[:, None])
 
 
-def _sum_words(factors, messages, start, stop):
+def _sum_words(documents, theta, messages, start, stop):
     """Sum the factors over a range of words, in place of its words; return the sum of products with E[log beta]."""
-    counts = aligned(stop - start, messages.words.shape[1])
-    counts[:] = 0.0
-    for block, theta, ratios, _ in factors:
-        add_words(block.indices, block.indptr, block.weights, theta, ratios, start, counts)
-    return finish_words(counts, messages.offsets[start:stop], messages.words[start:stop])
+    matrix = documents.data, documents.indices, documents.indptr
+    positions = np.empty(documents.n_rows, np.intp)
+    find_words(*matrix[1:], start, positions)
+    energy = 0.0
+    for low in range(start, stop, _WORDS_AT_ONCE):
+        part = slice(low, min(low + _WORDS_AT_ONCE, stop))
+        counts = _threads.scratch("counts", (_WORDS_AT_ONCE, len(messages.alpha)))[: part.stop - low]
+        counts[:] = 0.0
+        words = messages.words[part]
+        add_words(*matrix, documents.weights, theta, words, low, positions, counts)
+        energy += finish_words(counts, messages.offsets[part], words)
+    return energy

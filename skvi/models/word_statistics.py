@@ -5,14 +5,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Rows that are permuted at a time.
+_CHUNK = 1024
+
+
+def permute_columns(table, order):
+    """Put the columns of a table into another order, in place; return it."""
+    for start in range(0, len(table), _CHUNK):
+        table[start : start + _CHUNK] = table[start : start + _CHUNK, order]
+    return table
+
 
 class Origin(NamedTuple):
     """Where statistics come from: the local step that is their last."""
 
     topics: object  # a token of the posterior that the documents heard
-    prior: object
     energy: float  # sum of the counts times E[log beta] of that posterior
-    gain: float  # sum of prior - concentration of that posterior, times E[log beta]
 
 
 @dataclass(frozen=True)
@@ -21,8 +29,8 @@ class WordStatistics:
 
     Parameters
     ----------
-    values : ndarray of shape (n_rows, K8)
-        One row per word; K8 is the number of topics padded, with zeros.
+    values : ndarray of shape (n_rows, n_topics)
+        One row per word.
     n_topics, n_words : int
     rows : ndarray of shape (n_rows,) or None
         Words that the rows are of; None is all.
@@ -40,7 +48,7 @@ class WordStatistics:
     origin: Origin | None = None
 
     def __array__(self, dtype=None, copy=None):
-        return self.dense().values[:, : self.n_topics].T
+        return self.dense().values.T
 
     def dense(self):
         """The same counts with a row for each word, and no factor."""
@@ -64,9 +72,8 @@ class WordStatistics:
         return replace(self, values=self.values[rows], rows=rows, origin=None)
 
     def permuted(self, order):
-        """The counts with topics in another order."""
-        columns = np.concatenate([order, np.arange(self.n_topics, self.values.shape[1])])
-        return replace(self, values=np.take(self.values, columns, axis=1), origin=None)
+        """The counts with topics in another order: these are written over."""
+        return replace(self, values=permute_columns(self.values, order), origin=None)
 
     def _with(self, values):
         return WordStatistics(values, self.n_topics, self.n_words)

@@ -75,7 +75,9 @@ def test_bound_right_after_a_local_step_is_the_one_at_any_moment():
     fitted = MeanFieldTopicModel(3, topic_word_prior=np.linspace(0.05, 2.0, WORDS), max_iter=3, random_state=0).fit(X)
     model, prior, posterior = fitted._model(), fitted.prior_, fitted.posterior_
     messages = model.messages(posterior, prior)
-    summary = 2.5 * model.total([model.local_step(b, messages, None)[0] for b in model.blocks(Documents.of(X))])
+    blocks = model.blocks(Documents.of(X))
+    pairs = zip(blocks, model.first_states(blocks), strict=True)
+    summary = 2.5 * model.total([model.local_step(block, messages, state)[0] for block, state in pairs])
     at_once, topics = model.bound(prior, summary, posterior), summary.statistics["topics"]
     assert topics.origin is not None
     summary.statistics["topics"] = replace(topics, origin=None)

@@ -1,6 +1,7 @@
 """scikit-learn's callbacks: told of every sweep over the documents, and free to stop the fit."""
 
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from skvi import MeanFieldTopicModel
@@ -35,6 +36,21 @@ def test_a_callback_stops_the_fit_without_a_warning():
     model = MeanFieldTopicModel(4, tol=0.0, random_state=0).set_callbacks(recorder).fit(corpus())
     assert model.n_iter_ == 4
     assert not model.converged_
+
+
+def test_what_a_callback_keeps_stays_as_it_was():
+    kept = []
+
+    class Keeper(Recorder):
+        def on_fit_task_end(self, estimator, context, *, X, fitted_estimator):
+            if context.task_name == "sweep":
+                kept.append((fitted_estimator, fitted_estimator.elbo_, fitted_estimator.components_.copy()))
+
+    MeanFieldTopicModel(3, random_state=0).set_callbacks(Keeper()).fit(corpus())
+    for fitted, bound, components in kept:
+        assert fitted.elbo_ == bound
+        assert_array_equal(fitted.components_, components)
+    assert len({bound for _, bound, _ in kept}) > 5
 
 
 def test_partial_fit_tells_callbacks_too():

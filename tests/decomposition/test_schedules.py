@@ -74,14 +74,12 @@ def counts_of(X, topics, alpha, tol, max_steps):
     """Expected counts of topics by words of documents that start from equal topics."""
     k, v = topics.shape
     words, (offsets, evens, log_sums) = np.empty((v, k)), np.empty((3, v))
-    plain.expect_words(topics.T, psi(topics.sum(axis=1)), topics.T, words, offsets, evens, log_sums)
+    plain.expect_words(topics.T, psi(topics.sum(axis=1)), words, offsets, evens, log_sums)
     gamma, theta, logs = np.empty((3, X.shape[0], k))
-    ratios, bounds, counts = np.empty(X.nnz), np.empty(X.shape[0]), np.zeros((v, k))
-    outputs = gamma, theta, ratios, bounds, logs
-    plain_inference.infer_documents(
-        X.data, X.indices, X.indptr, words, offsets, evens, alpha, k, True, max_steps, tol, *outputs
-    )
-    plain.add_words(X.indices, X.indptr, np.ones(X.shape[0]), theta, ratios, 0, counts)
+    bounds, counts = np.empty(X.shape[0]), np.zeros((v, k))
+    matrix, heard, outputs = (X.data, X.indices, X.indptr), (words, offsets, evens), (gamma, theta, bounds, logs)
+    plain_inference.infer_documents(*matrix, *heard, alpha, k, True, max_steps, tol, *outputs, ())
+    plain.add_words(*matrix, np.ones(X.shape[0]), theta, words, 0, X.indptr[:-1].copy(), counts)
     return (counts * words).T
 
 
@@ -231,6 +229,26 @@ def test_a_failing_fit_leaves_the_earlier_one(monkeypatch):
     assert sorted(vars(model)) == names
     assert_array_equal(model.score_samples(X), before)
     assert_allclose(model.partial_fit(X[:30]).components_.sum(), 50.0 + X.sum() + X[:30].sum())
+
+
+@quiet
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "one step"])
+@pytest.mark.parametrize("learning_method", ["batch", "memoized", "online"])
+def test_fits_write_over_nothing_that_users_hold(learning_method, method):
+    """Sweeps write over tables of their own: not over starts, nor over what an earlier fit has left."""
+    X, start = corpus(60), random_topics()
+    model = MeanFieldTopicModel(3, init_params=start, learning_method=learning_method, batch_size=20, max_iter=3)
+    before = start.copy()
+    held = model.fit(X).posterior_.topics.concentration
+    assert_array_equal(start, before)
+    before, bounds = held.copy(), model.score_samples(X)
+    settings = dict(warm_start=method == "fit", total_samples=100.0 if method == "one step" else None)
+    earlier = copy(model)
+    model.set_params(**settings)
+    (model.fit if method == "fit" else model.partial_fit)(X[:30])
+    assert_array_equal(held, before)
+    assert_array_equal(earlier.score_samples(X), bounds)
+    assert (model.components_ != held).any()
 
 
 # Starts and restarts

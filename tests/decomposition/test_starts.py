@@ -80,7 +80,7 @@ def test_without_words_topics_start_at_the_prior():
 def test_taken_documents_are_those_rows():
     X = corpus(30)
     documents = Documents.of(X, np.arange(30.0))
-    for source in (documents, documents.slices([(5, 25)], ())[0]):
+    for source in (documents, documents.slices([(5, 25)])[0]):
         positions = np.array([7, 2, 2, 19])
         taken = source.take(positions)
         assert taken.n_rows == 4

@@ -12,17 +12,18 @@ def _log_density(concentration, expected_log):
     return gammaln(concentration.sum()) - gammaln(concentration).sum() + (concentration - 1.0) @ expected_log
 
 
-def _settle(gamma, alpha, n_topics, rows, counts, shares, max_steps, tol):
+def _settle(gamma, theta, alpha, n_topics, rows, counts, shares, max_steps, tol):
     whole = np.arange(len(gamma))
     topics, earlier, fresh = whole, np.zeros(len(gamma)), shares is not None
     for number in range(max_steps):
         own = gamma[topics]
-        if fresh and number == 0:
-            mixing, top = np.ones(len(own)), 0.0
+        if number == 0:
+            mixing, top = np.ones(len(own)) if fresh else theta, 0.0
         else:
             y = np.where(own < 8.0, own + 8.0, own)
             top = (psi(own) - np.log(y)).max()
             mixing = exp_nonpositive(psi(own) - np.log(y) - top) * y
+        if number > 0 or not fresh:
             if shares is not None and number + 1 < max_steps:
                 following = mixing * shares
                 lasting = following >= LEAST_SHARE * following.sum()
@@ -58,25 +59,25 @@ def infer_documents(
     tol,
     gamma,
     theta,
-    ratios,
     bounds,
     logs,
+    work,
 ):
     k = n_topics
     for d in range(len(gamma)):
         part = slice(indptr[d], indptr[d + 1])
-        counts, rows = data[part].astype(float), words[indices[part]]
+        counts, rows = data[part].astype(float), np.zeros((part.stop - part.start, len(alpha)))
+        rows[:, :k] = words[indices[part]]
+        gamma[d] = alpha
         if fresh:
-            gamma[d] = alpha
             gamma[d, :k] += counts.sum() / k
         shares = (counts * evens[indices[part]]) @ rows if fresh else None
-        _settle(gamma[d], alpha, k, rows, counts, shares, max_steps, tol)
+        _settle(gamma[d], theta[d] if len(theta) else None, alpha, k, rows, counts, shares, max_steps, tol)
         if not len(bounds):
             continue
         logs[d] = psi(gamma[d]) - psi(gamma[d, :k].sum())
         theta[d] = exp_nonpositive(logs[d] - logs[d].max())
         norms = rows @ theta[d]
-        ratios[part.start - indptr[0] : part.stop - indptr[0]] = counts / norms
         likelihood = counts @ (np.log(norms) + logs[d].max() + offsets[indices[part]])
         prior, posterior = (_log_density(a[:k], logs[d, :k]) for a in (alpha, gamma[d]))
         bounds[d] = likelihood + prior - posterior

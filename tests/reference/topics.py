@@ -6,42 +6,45 @@ from scipy.special import gammaln, psi
 from tests.reference.special import exp_nonpositive
 
 
-def add_words(indices, indptr, weights, theta, ratios, first_word, statistics):
+def find_words(indices, indptr, word, positions):
+    for d in range(len(positions)):
+        positions[d] = indptr[d] + np.searchsorted(indices[indptr[d] : indptr[d + 1]], word)
+
+
+def add_words(data, indices, indptr, weights, theta, words, first_word, positions, statistics):
+    k = words.shape[1]
     for d in range(len(theta)):
-        for j in range(indptr[d], indptr[d + 1]):
-            w = indices[j] - first_word
-            if 0 <= w < len(statistics):
-                statistics[w] += weights[d] * ratios[j - indptr[0]] * theta[d]
+        while positions[d] < indptr[d + 1] and indices[positions[d]] < first_word + len(words):
+            w = indices[positions[d]] - first_word
+            statistics[w] += weights[d] * data[positions[d]] / (theta[d, :k] @ words[w]) * theta[d]
+            positions[d] += 1
 
 
 def finish_words(counts, offsets, words):
-    logs = np.log(np.where(words > 0.0, words, 1.0)) + offsets[:, None]
-    words *= counts
+    logs = np.log(words) + offsets[:, None]
+    words *= counts[:, : words.shape[1]]
     return float((words * logs).sum())
 
 
-def expect_words(concentration, digammas, prior, words, offsets, evens, log_sums):
-    k = concentration.shape[1]
-    words[:] = 0.0
+def expect_words(concentration, digammas, words, offsets, evens, log_sums):
     expected_log = psi(concentration) - digammas
     offsets[:] = expected_log.max(axis=1)
-    words[:, :k] = exp_nonpositive(expected_log - offsets[:, None])
+    words[:] = exp_nonpositive(expected_log - offsets[:, None])
     evens[:] = 1.0 / words.sum(axis=1)
     log_sums[:] = expected_log.sum(axis=1)
-    return float(gammaln(concentration).sum()), float((expected_log * (prior - concentration)).sum())
 
 
-def expected_gain(concentration, digammas, prior, statistics, factor):
-    k = concentration.shape[1]
-    return float(((psi(concentration) - digammas) * (prior + factor * statistics[:, :k] - concentration)).sum())
+def expected_gains(concentration, digammas, prior, statistics, factor):
+    expected_log = psi(concentration) - digammas
+    gain, energy = (float((expected_log * x).sum()) for x in (prior - concentration, factor * statistics))
+    return float(gammaln(concentration).sum()), gain, energy
 
 
 def add_prior(prior, statistics, concentration):
-    concentration[:] = prior + statistics[:, : prior.shape[1]]
+    concentration[:] = prior + statistics
 
 
-def blend_words(earlier, prior, statistics, factor, rate, least, concentration):
-    counts = factor * statistics[:, : prior.shape[1]]
-    concentration[:] = (1.0 - rate) * earlier + rate * (prior + counts)
+def blend_words(prior, statistics, factor, rate, least, concentration):
+    concentration[:] = (1.0 - rate) * concentration + rate * (prior + factor * statistics)
     if rate > 1.0:
-        concentration[:] = np.maximum(concentration, prior + least * counts)
+        concentration[:] = np.maximum(concentration, prior + least * factor * statistics)
