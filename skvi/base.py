@@ -306,7 +306,7 @@ class ConjugateEstimator(VariationalEstimator):
         if first:
             schedule.start([restart], starts[:1])
         restart.steps = 0 if first else self._online_steps
-        schedule.step([restart], schedule.blocks)
+        schedule.sample(restart)
         restart.monitor.record(restart.bound)
         self._keep(schedule, Result(restart, [restart.bound], 1, converged=False, stopped=True))
         self._summary = None

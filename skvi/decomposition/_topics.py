@@ -111,7 +111,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
     where they were, and the bound never falls. Documents that settle early, under topics that are not yet any good,
     would keep these topics as they are: on two corpora of newswire and blogs with 50 topics this order ends one to
     two per cent above fits whose documents go on from the first visit. Online they always start afresh, and take
-    twenty steps.
+    ten steps, but twenty at the start of the fit.
 
     At the end each document keeps the better of its posterior and of the one that `transform` finds, so that
     `elbo_` is at least n * score(X) - posterior_.kl(prior_), n being the sum of weights.
@@ -294,9 +294,7 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
             self.n_components,
             self.n_features_in_,
             fresh_visits=_FRESH_SWEEPS,
-            fresh_steps=min(_ONLINE_STEPS if online else _FRESH_STEPS, self.max_doc_update_iter),
-            warm_steps=min(_WARM_STEPS, self.max_doc_update_iter),
-            final_steps=self.max_doc_update_iter,
+            steps=[int(min(n, self.max_doc_update_iter)) for n in (_ONLINE_STEPS if online else _BATCH_STEPS)],
             tol=self.mean_change_tol,
             learn=priors_to_learn(self),
             n_jobs=self._n_threads(),
@@ -379,9 +377,9 @@ class MeanFieldTopicModel(TopicReports, ClassNamePrefixFeaturesOutMixin, Transfo
 
 
 _FRESH_SWEEPS = 15
-_FRESH_STEPS = 8
-_ONLINE_STEPS = 20
-_WARM_STEPS = 5
+# Steps of documents at the start, in fresh and in later visits, and in the end.
+_BATCH_STEPS = (8, 8, 5, np.inf)
+_ONLINE_STEPS = (20, 10, 5, np.inf)
 
 
 def _common(values):

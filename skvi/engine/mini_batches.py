@@ -91,8 +91,9 @@ class Memoized(_MiniBatches):
 class Online(_MiniBatches):
     """Stochastic variational inference (Hoffman et al. 2013): natural-gradient steps from mini-batches.
 
-    q <- (1 - rho_t) q + rho_t q*(N / n_b S_b) with rho_t = (t + offset)^-decay. The bound of a lap is the
-    mean over its mini-batches, which is noisy; the exact one is taken at the end of the fit.
+    q <- (1 - rho_t) q + rho_t q*(N / n_b S_b) with rho_t = (t + offset)^-decay. The bound of a lap is the mean over its
+    mini-batches of what is their own, less the divergence of the posterior in the end. It is noisy; the exact one is
+    taken at the end of the fit.
     """
 
     patience = 2
@@ -113,20 +114,25 @@ class Online(_MiniBatches):
         return (self.total_weight / summary.weight) * summary
 
     def step(self, restarts, blocks):
-        """One natural-gradient step from a mini-batch; each restart's bound becomes that batch's estimate."""
+        """One natural-gradient step from a mini-batch; return its estimates of the rows' part of each bound."""
         self._drop_summaries(restarts)
         summaries, _ = self.summarize(restarts, blocks, [[]] * len(restarts))
-        for restart, summary in zip(restarts, summaries, strict=True):
+        bounds = np.zeros(len(restarts))
+        for number, (restart, summary) in enumerate(zip(restarts, summaries, strict=True)):
             if summary.weight == 0.0:
                 continue
             scaled = self.whole(summary)
             restart.summary = scaled
-            restart.bound = self.model.bound(restart.prior, scaled, restart.posterior, self.n_jobs)
+            bounds[number] = self.model.local_bound(restart.prior, scaled, restart.posterior, self.n_jobs)
             restart.steps += 1
             rate = (restart.steps + self.offset) ** -self.decay
             restart.posterior = self.model.step_towards(restart.posterior, restart.prior, scaled, rate)
             if restart.steps > self.model.settling_sweeps:
                 restart.prior = self.model.learned(restart.prior, scaled, restart.posterior, rate)
+        return bounds
+
+    def _divergence(self, restart):
+        return self.model.divergence(restart.prior, restart.posterior, self.n_jobs)
 
     def sweep(self, restarts):
         for restart in restarts if self.reorder else ():
@@ -136,8 +142,12 @@ class Online(_MiniBatches):
         bounds = np.zeros(len(restarts))
         for number in self.rng.permutation(len(self.batches)):
             blocks = self.batch_blocks(number)
-            self.step(restarts, blocks)
             share = sum(block.weight for block in blocks) / self.data.weight
-            bounds += share * np.array([restart.bound for restart in restarts])
+            bounds += share * self.step(restarts, blocks)
         for restart, bound in zip(restarts, bounds, strict=True):
-            restart.bound = float(bound)
+            restart.bound = float(bound) - self._divergence(restart)
+
+    def sample(self, restart):
+        """One step as a sample of all rows, and that sample's estimate of the bound."""
+        divergence = self._divergence(restart)
+        restart.bound = float(self.step([restart], self.blocks)[0]) - divergence

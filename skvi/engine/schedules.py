@@ -64,7 +64,7 @@ class Schedule:
             # A copy takes what is computed from it along when it goes.
             own = Joint(**{name: copy(factor) for name, factor in start.items()})
             messages = self.model.messages(own, restart.prior, self.n_jobs)
-            return lambda block, state: self.model.local_step(block, messages, state)
+            return lambda block, state: self.model.first_step(block, messages, state)
         return lambda block, state: (self.model.start_step(block, start), state)
 
     def _totals(self, tasks, n):

@@ -190,22 +190,26 @@ def expected_gains(concentration, digammas, prior, statistics, factor):
 
 
 @jit
-def add_prior(prior, statistics, concentration):
-    """concentration <- prior + statistics: all (v, K)."""
+def add_prior(prior, statistics, concentration, mass):
+    """concentration <- prior + statistics: all (v, K); its sums over words are added to mass (K,)."""
     wide_vectors()
     own = np.empty(concentration.shape[1])
     for w in range(concentration.shape[0]):
         for k in range(len(own)):
             own[k] = prior[w, k]
         for k in range(len(own)):
-            concentration[w, k] = own[k] + statistics[w, k]
+            own[k] += statistics[w, k]
+            mass[k] += own[k]
+        for k in range(len(own)):
+            concentration[w, k] = own[k]
 
 
 @jit
-def blend_words(prior, statistics, factor, rate, least, concentration):
+def blend_words(prior, statistics, factor, rate, least, concentration, mass):
     """concentration <- (1 - rate) * concentration + rate * (prior + factor * statistics), where rate is at most one.
 
-    A leap, beyond one, goes no further than prior + least * factor * statistics. Shapes: all (v, K).
+    A leap, beyond one, goes no further than prior + least * factor * statistics. Shapes: all (v, K). Sums over words
+    of what it becomes are added to mass (K,).
     """
     wide_vectors()
     own = np.empty(concentration.shape[1])
@@ -216,4 +220,7 @@ def blend_words(prior, statistics, factor, rate, least, concentration):
             count = factor * statistics[w, k]
             new = (1.0 - rate) * concentration[w, k] + rate * (own[k] + count)
             floor = own[k] + least * count
-            concentration[w, k] = new if rate <= 1.0 or new > floor else floor
+            own[k] = new if rate <= 1.0 or new > floor else floor
+            mass[k] += own[k]
+        for k in range(len(own)):
+            concentration[w, k] = own[k]

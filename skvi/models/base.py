@@ -67,6 +67,10 @@ class ConjugateModel:
         """
         raise NotImplementedError
 
+    def first_step(self, block, messages, state):
+        """The local step of the posterior that a fit starts at; models whose steps iterate may spend more on it."""
+        return self.local_step(block, messages, state)
+
     def conclusive(self, state):
         """Whether the bound can no longer fall for a block in this state, so that an idle sweep means convergence."""
         return True
@@ -112,6 +116,14 @@ class ConjugateModel:
     def bound(self, prior, summary, posterior, n_jobs=1):
         """Evidence lower bound (nats) of the rows behind the summary, all constants included."""
         return evidence_bound(prior, summary, posterior)
+
+    def divergence(self, prior, posterior, n_jobs=1):
+        """KL(q || p) of the global factors (nats)."""
+        return posterior.kl(prior)
+
+    def local_bound(self, prior, summary, posterior, n_jobs=1):
+        """What of the bound is the rows' own, right after a local step: all but the divergence."""
+        return self.bound(prior, summary, posterior, n_jobs) + self.divergence(prior, posterior, n_jobs)
 
     def order_by_mass(self, summary):
         """Order of components by falling mass, ties by their number; None where they have it already."""

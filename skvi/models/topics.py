@@ -1,15 +1,15 @@
 """Topics: latent Dirichlet allocation (Blei, Ng & Jordan 2003) with one posterior over topics per document.
 
 The statistics of topics are a table of words by topics, too large for one copy per task. Local steps therefore
-return factors, one row per document and one number per word in it, and their sum is taken over ranges of words,
-each of which one task owns: memory and bits do not depend on the number of threads.
+return factors, one row per document, and their sum is taken over ranges of words, each of which one task owns: memory
+and bits do not depend on the number of threads. A fit holds two such tables and writes over them: the concentrations
+of the topics, and what documents hear of them, which a total turns into what the documents say.
 """
 
 from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
 from operator import add
-from typing import NamedTuple
 
 import numpy as np
 from scipy.special import psi
@@ -23,50 +23,18 @@ from skvi.kernels.blocks import padded
 from skvi.kernels.document_steps import PADDING
 from skvi.kernels.documents import infer_documents, workspace
 from skvi.kernels.simd import LANES
-from skvi.kernels.topics import (
-    add_prior,
-    add_words,
-    blend_words,
-    expected_gains,
-    find_words,
-    finish_words,
-)
+from skvi.kernels.topics import add_prior, blend_words, expected_gains
 from skvi.models.base import ConjugateModel, falling
 from skvi.models.concentrations import fitted_concentration
 from skvi.models.heard import Messages, hear, words_first
+from skvi.models.visits import Factors, Inferred, State, keep_better, sum_words
 from skvi.models.word_statistics import Origin, WordStatistics, permute_columns
 
 # Operations per topic for a word that a document visits, and for a word in what is done to tables of words.
 _VISIT_COST = 1.0
 _TABLE_COST = 30.0
-# Words whose counts are summed at a time, so that they stay in the cache.
-_WORDS_AT_ONCE = 1024
 # Leaps beyond the summary leave each count at least this share of itself.
 _LEAST_SHARE = 0.5
-
-
-class _Factors(NamedTuple):
-    """Statistics of words in factors, those of all blocks together in each: proportional to theta * words."""
-
-    documents: object
-    theta: np.ndarray  # (N, K8)
-    messages: Messages
-
-
-class _State(NamedTuple):
-    """What a block keeps between visits, which write over it: its part of what all blocks keep."""
-
-    theta: np.ndarray  # (n, K8)
-    whole: np.ndarray  # (N, K8)
-    visits: int
-
-
-class _Inferred(NamedTuple):
-    """Posteriors of a block's documents; the last, of those that have a state, until others are inferred."""
-
-    theta: np.ndarray  # (n, K8)
-    bounds: np.ndarray  # (n,)
-    logs: np.ndarray  # (n, K8)
 
 
 class TopicModel(ConjugateModel):
@@ -83,8 +51,8 @@ class TopicModel(ConjugateModel):
     n_topics, n_words : int
     fresh_visits : int
         Visits of a document that begin from equal topics.
-    fresh_steps, warm_steps, final_steps : int
-        Largest numbers of steps in a fresh visit, a later one, and the last one of a fit.
+    steps : tuple of four int
+        Largest numbers of steps in the first visit, a fresh one, a later one, and the last one of a fit.
     tol : float
         Mean change of a document's concentrations below which it has settled.
     learn : dict
@@ -102,14 +70,12 @@ class TopicModel(ConjugateModel):
     #: nothing is kept to undo a leap: tables are large
     checks_leaps = True
 
-    def __init__(self, n_topics, n_words, *, fresh_visits, fresh_steps, warm_steps, final_steps, tol, learn, n_jobs=1):
+    def __init__(self, n_topics, n_words, *, fresh_visits, steps, tol, learn, n_jobs=1):
         self.n_topics = n_topics
         self.n_words = n_words
         self.columns = padded(n_topics, LANES)
         self.fresh_visits = fresh_visits
-        self.fresh_steps = fresh_steps
-        self.warm_steps = warm_steps
-        self.final_steps = final_steps
+        self.start_steps, self.fresh_steps, self.warm_steps, self.final_steps = steps
         self.tol = tol
         self.learn = learn
         self.n_jobs = n_jobs
@@ -169,9 +135,9 @@ class TopicModel(ConjugateModel):
         """Posteriors of a block's documents, written over its state: some steps on from there or from equal topics."""
         shape = block.n_rows, self.columns
         if state is None:
-            inferred = _Inferred(aligned(*shape), np.empty(block.n_rows), aligned(*shape))
+            inferred = Inferred(aligned(*shape), np.empty(block.n_rows), aligned(*shape))
         else:
-            inferred = _Inferred(state.theta, np.empty(block.n_rows), _threads.scratch("logs", shape))
+            inferred = Inferred(state.theta, np.empty(block.n_rows), _threads.scratch("logs", shape))
         steps = self.final_steps if steps is None else steps
         self._infer(block, messages, fresh, steps, _threads.scratch("gamma", shape), inferred)
         return inferred
@@ -179,12 +145,12 @@ class TopicModel(ConjugateModel):
     def first_states(self, blocks):
         edges = np.cumsum([0, *(block.n_rows for block in blocks)])
         whole = aligned(edges[-1], self.columns)
-        return [_State(whole[start:stop], whole, 0) for start, stop in pairwise(edges)]
+        return [State(whole[start:stop], whole, 0) for start, stop in pairwise(edges)]
 
     def concentrations(self, block, messages):
         """Concentrations of the posteriors of a block's documents, and nothing else: from equal topics to their end."""
         gamma, nothing = aligned(block.n_rows, self.columns), np.empty((0, self.columns))
-        outputs = _Inferred(nothing, nothing[:, 0], nothing)
+        outputs = Inferred(nothing, nothing[:, 0], nothing)
         self._infer(block, messages, True, self.final_steps, gamma, outputs)
         return gamma[:, : self.n_topics]
 
@@ -215,6 +181,10 @@ class TopicModel(ConjugateModel):
         inferred = self.infer(block, messages, state, fresh, self.fresh_steps if fresh else self.warm_steps)
         return self._summary(block, messages, inferred, state), state._replace(visits=state.visits + 1)
 
+    def first_step(self, block, messages, state):
+        inferred = self.infer(block, messages, state, steps=self.start_steps)
+        return self._summary(block, messages, inferred, state), state._replace(visits=state.visits + 1)
+
     def conclusive(self, state):
         return state.visits > self.fresh_visits
 
@@ -223,13 +193,13 @@ class TopicModel(ConjugateModel):
         if state.visits:
             fresh = self.infer(block, messages)
             inferred = self.infer(block, messages, state, False, self.warm_steps)
-            _keep_better(inferred, fresh)
+            keep_better(inferred, fresh)
         else:
             inferred = self.infer(block, messages, state)
         return self._summary(block, messages, inferred, state), state._replace(visits=self.fresh_visits)
 
     def _summary(self, block, messages, inferred, state):
-        factors = _Factors(block.whole, state.whole, messages)
+        factors = Factors(block.whole, state.whole, messages)
         k = self.n_topics
         logs = block.weights @ inferred.logs[:, :k]
         statistics = {"topics": factors, "documents": logs}
@@ -239,10 +209,10 @@ class TopicModel(ConjugateModel):
 
     def total(self, summaries, n_jobs=1):
         factors = summaries[0].statistics["topics"]
-        if not isinstance(factors, _Factors):
+        if not isinstance(factors, Factors):
             return super().total(summaries)
         messages = factors.messages
-        tasks = [lambda v=edges: _sum_words(*factors, *v) for edges in factors.documents.word_ranges]
+        tasks = [lambda v=edges: sum_words(*factors, *v) for edges in factors.documents.word_ranges]
         energy = sum(_threads.run(tasks, n_jobs))
         origin = Origin(messages.topics, energy)
         statistics = {
@@ -262,13 +232,14 @@ class TopicModel(ConjugateModel):
         counts = summary.statistics["topics"].dense().values
         before = prior.topics.concentration.T
         table = np.empty((self.n_words, self.n_topics)) if posterior is None else self._own_table(posterior)
-        return self._filled(table, lambda v: add_prior(before[v], counts[v], table[v]))
+        return self._filled(table, lambda v, mass: add_prior(before[v], counts[v], table[v], mass))
 
     def step_towards(self, posterior, prior, summary, rate):
         """Blend concentrations; leaps beyond leave each count at least a share of itself."""
         counts, factor = summary.statistics["topics"].scaled()
         before, table = prior.topics.concentration.T, self._own_table(posterior)
-        return self._filled(table, lambda v: blend_words(before[v], counts[v], factor, rate, _LEAST_SHARE, table[v]))
+        limits = rate, _LEAST_SHARE
+        return self._filled(table, lambda v, mass: blend_words(before[v], counts[v], factor, *limits, table[v], mass))
 
     @staticmethod
     def _own_table(posterior):
@@ -276,9 +247,14 @@ class TopicModel(ConjugateModel):
         return words_first(posterior.topics.concentration)
 
     def _filled(self, table, fill):
-        """The posterior with a table of concentrations that a function fills range by range."""
-        _threads.run([lambda v=slice(*edges): fill(v) for edges in self._table_ranges()], self.n_jobs)
-        return Joint(topics=Dirichlet(table.T))
+        """The posterior with a table of concentrations that a function fills, and sums, range by range."""
+        ranges = self._table_ranges()
+        masses = np.zeros((len(ranges), self.n_topics))
+        tasks = [lambda v=slice(*edges), m=mass: fill(v, m) for edges, mass in zip(ranges, masses, strict=True)]
+        _threads.run(tasks, self.n_jobs)
+        topics = Dirichlet(table.T)
+        topics.mass = masses.sum(axis=0)
+        return Joint(topics=topics)
 
     def _table_ranges(self):
         return cut(self.n_words, _TABLE_COST * self.n_topics, 0.0)
@@ -287,25 +263,54 @@ class TopicModel(ConjugateModel):
         """Evidence lower bound (nats): as `evidence_bound`, with the sum over words shared among threads."""
         p, q = prior.topics, posterior.topics
         gain = self._gain(p, q, summary.statistics["topics"], n_jobs) + q.log_normalizer() - p.log_normalizer()
-        documents = prior.documents
-        own = documents.concentration @ summary.statistics["documents"] - summary.weight * documents.log_normalizer()
-        return float(summary.entropy + own + gain)
+        return float(self._documents_bound(prior, summary) + gain)
 
     def _gain(self, p, q, statistics, n_jobs):
         """Sum over words of E[log beta] times prior + counts - concentration."""
-        kept, origin = vars(q), statistics.origin
-        known = origin is not None and origin.topics is kept.get("token")
-        if not (known and kept.get("gain", (None,))[0] is p):
-            counts, factor = statistics.scaled()
-            before, after, digammas = p.concentration.T, words_first(q.concentration), psi(q.mass)
-            tasks = [
-                lambda v=slice(*edges): expected_gains(after[v], digammas, before[v], counts[v], factor)
-                for edges in self._table_ranges()
-            ]
-            sum_log_gamma, gain, energy = np.sum(_threads.run(tasks, n_jobs), axis=0)
-            q.remember(sum_log_gamma)
-            kept["gain"] = p, gain
-        return kept["gain"][1] + (statistics.factor * origin.energy if known else energy)
+        if not self._heard_by(q, statistics):
+            return sum(self._gains(p, q, *statistics.scaled(), n_jobs))
+        return self._own_gain(p, q, n_jobs) + statistics.factor * statistics.origin.energy
+
+    @staticmethod
+    def _heard_by(q, statistics):
+        """Whether statistics are those of a local step that heard these very topics."""
+        return statistics.origin is not None and statistics.origin.topics is vars(q).get("token")
+
+    def _own_gain(self, p, q, n_jobs):
+        """Sum over words of E[log beta] times prior - concentration."""
+        kept = vars(q)
+        if kept.get("gain", (None,))[0] is not p:
+            self._gains(p, q, words_first(q.concentration), 0.0, n_jobs)
+        return kept["gain"][1]
+
+    def _gains(self, p, q, counts, factor, n_jobs):
+        """Sums over words of E[log beta] times prior - concentration, and times counts; topics keep the first."""
+        before, after, digammas = p.concentration.T, words_first(q.concentration), psi(q.mass)
+        tasks = [
+            lambda v=slice(*edges): expected_gains(after[v], digammas, before[v], counts[v], factor)
+            for edges in self._table_ranges()
+        ]
+        sum_log_gamma, gain, energy = np.sum(_threads.run(tasks, n_jobs), axis=0)
+        q.remember(sum_log_gamma)
+        vars(q)["gain"] = p, gain
+        return gain, energy
+
+    def divergence(self, prior, posterior, n_jobs=1):
+        p, q = prior.topics, posterior.topics
+        gain = self._own_gain(p, q, n_jobs)
+        return float(p.log_normalizer() - q.log_normalizer() - gain)
+
+    def local_bound(self, prior, summary, posterior, n_jobs=1):
+        statistics = summary.statistics["topics"]
+        if not self._heard_by(posterior.topics, statistics):
+            return super().local_bound(prior, summary, posterior, n_jobs)
+        return float(self._documents_bound(prior, summary) + statistics.factor * statistics.origin.energy)
+
+    @staticmethod
+    def _documents_bound(prior, summary):
+        documents = prior.documents
+        own = documents.concentration @ summary.statistics["documents"] - summary.weight * documents.log_normalizer()
+        return summary.entropy + own
 
     def learned(self, prior, summary, posterior, rate=1.0):
         factors = dict(prior.items())
@@ -352,26 +357,3 @@ class TopicModel(ConjugateModel):
 
 def _with_topics(summary, topics):
     return Summary({**summary.statistics, "topics": topics}, summary.entropy, summary.weight)
-
-
-def _keep_better(first, second):
-    """Write the second posterior over the first, of documents whose bound is no less then."""
-    rows = second.bounds >= first.bounds
-    for a, b in zip(first, second, strict=True):
-        np.copyto(a, b, where=rows if a.ndim == 1 else rows[:, None])
-
-
-def _sum_words(documents, theta, messages, start, stop):
-    """Sum the factors over a range of words, in place of its words; return the sum of products with E[log beta]."""
-    matrix = documents.data, documents.indices, documents.indptr
-    positions = np.empty(documents.n_rows, np.intp)
-    find_words(*matrix[1:], start, positions)
-    energy = 0.0
-    for low in range(start, stop, _WORDS_AT_ONCE):
-        part = slice(low, min(low + _WORDS_AT_ONCE, stop))
-        counts = _threads.scratch("counts", (_WORDS_AT_ONCE, len(messages.alpha)))[: part.stop - low]
-        counts[:] = 0.0
-        words = messages.words[part]
-        add_words(*matrix, documents.weights, theta, words, low, positions, counts)
-        energy += finish_words(counts, messages.offsets[part], words)
-    return energy

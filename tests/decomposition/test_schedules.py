@@ -85,11 +85,12 @@ def counts_of(X, topics, alpha, tol, max_steps):
 
 def stochastic_steps(topics, first, batches, total, alpha, eta, decay, offset):
     """Stochastic variational inference (Hoffman et al. 2013, fig. 4) of topics that `first` documents have set up."""
-    settled = alpha, 1e-3, 20
-    topics = eta + total / first.shape[0] * counts_of(first, topics, *settled)
+    topics = eta + total / first.shape[0] * counts_of(first, topics, alpha, 1e-3, 20)
     for t, batch in enumerate(batches, 1):
         rate = (t + offset) ** -decay
-        topics = (1.0 - rate) * topics + rate * (eta + total / batch.shape[0] * counts_of(batch, topics, *settled))
+        topics = (1.0 - rate) * topics + rate * (
+            eta + total / batch.shape[0] * counts_of(batch, topics, alpha, 1e-3, 10)
+        )
     return topics
 
 
@@ -220,7 +221,7 @@ def test_a_failing_fit_leaves_the_earlier_one(monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    for kernel in ("topics.infer_documents", "topics.add_words", "heard.expect_words"):
+    for kernel in ("topics.infer_documents", "visits.add_words", "heard.expect_words"):
         monkeypatch.setattr(f"skvi.models.{kernel}", interrupted)
         for method in (model.fit, model.partial_fit):
             with pytest.raises(KeyboardInterrupt):

@@ -40,11 +40,13 @@ def expected_gains(concentration, digammas, prior, statistics, factor):
     return float(gammaln(concentration).sum()), gain, energy
 
 
-def add_prior(prior, statistics, concentration):
+def add_prior(prior, statistics, concentration, mass):
     concentration[:] = prior + statistics
+    mass += concentration.sum(axis=0)
 
 
-def blend_words(prior, statistics, factor, rate, least, concentration):
+def blend_words(prior, statistics, factor, rate, least, concentration, mass):
     concentration[:] = (1.0 - rate) * concentration + rate * (prior + factor * statistics)
     if rate > 1.0:
         concentration[:] = np.maximum(concentration, prior + least * factor * statistics)
+    mass += concentration.sum(axis=0)
