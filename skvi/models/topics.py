@@ -334,7 +334,7 @@ class TopicModel(ConjugateModel):
         return falling(summary.statistics["topics"].dense().values[:, : self.n_topics].sum(axis=0))
 
     def order_by_posterior_mass(self, posterior, prior):
-        return falling((posterior.topics.concentration - prior.topics.concentration).sum(axis=1))
+        return falling(posterior.topics.mass - prior.topics.mass)
 
     def permuted_summary(self, summary, order):
         statistics = {

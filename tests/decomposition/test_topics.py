@@ -120,7 +120,7 @@ def test_learned_priors_move_by_the_step_size(kind):
     gamma = np.random.default_rng(0).gamma(2.0, 3.0, size=(40, 3))
     logs = (psi(gamma) - psi(gamma.sum(axis=1, keepdims=True))).sum(axis=0)
     prior = Joint(topics=Dirichlet(np.ones((3, 5))), documents=Dirichlet(np.array([0.5, 1.0, 2.0])))
-    steps = dict(fresh_visits=0, fresh_steps=1, warm_steps=1, final_steps=1, tol=0.0)
+    steps = dict(fresh_visits=0, steps=(1, 1, 1, 1), tol=0.0)
     model = TopicModel(3, 5, learn={"documents": kind}, **steps)
     moved = [model.learned(prior, Summary({"documents": logs}, 0.0, 40.0), None, rate) for rate in (0.0, 0.25, 1.0)]
     old, part, best = (joint.documents.concentration for joint in moved)
