@@ -30,11 +30,16 @@ def _flat(n):
 if DISABLED:
     aligned_empty, aligned_flat = aligned, _flat
 
+    def prefetch(array, i, j):
+        """Do nothing: numpy waits for what it reads."""
+
 else:
     from llvmlite import ir
     from numba import types
     from numba.extending import intrinsic
     from numba.np.arrayobj import populate_array
+
+    from skvi._numba import cgutils
 
     def _allocate(context, builder, signature, shape):
         strides = [context.get_constant(types.intp, 8)]
@@ -55,3 +60,19 @@ else:
     def aligned_flat(typingctx, n):
         """An uninitialised array of n numbers that begins on the grid of vectors."""
         return types.Array(types.float64, 1, "C")(types.intp), _allocate
+
+    @intrinsic
+    def prefetch(typingctx, array, i, j):
+        """Ask for the line of the cache that holds array[i, j], for indices that are not negative; wait for nothing."""
+
+        def codegen(context, builder, signature, args):
+            struct = context.make_array(signature.args[0])(context, builder, args[0])
+            item = cgutils.get_item_pointer(context, builder, signature.args[0], struct, args[1:], wraparound=False)
+            integer = ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [item.type, integer, integer, integer])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            # A read, to be kept in all levels, of data.
+            builder.call(function, [item, *(ir.Constant(integer, n) for n in (0, 3, 1))])
+            return context.get_dummy_value()
+
+        return types.void(array, types.intp, types.intp), codegen

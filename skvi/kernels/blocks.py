@@ -7,7 +7,8 @@ to a multiple of 32, with zeros in both and in the weights.
 """
 
 from skvi._numba import jit, jit_helper
-from skvi.kernels.simd import LANES, load, prefetch, store, transposed
+from skvi.kernels.arrays import prefetch
+from skvi.kernels.simd import LANES, load, store, transposed
 
 FEATURE_TILE = 4
 TABLE_TILE = 8

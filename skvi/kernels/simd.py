@@ -31,9 +31,6 @@ if DISABLED:
         """Set array[i, b:b+8]."""
         array[i, b : b + LANES] = vector
 
-    def prefetch(array, i, b):
-        """Do nothing: numpy waits for what it reads."""
-
     def splat(scalar):
         """Repeat a scalar eight times."""
         return np.full(LANES, scalar)
@@ -184,22 +181,6 @@ else:
             return context.get_dummy_value()
 
         return types.void(array, types.intp, types.intp, _vector), codegen
-
-    @intrinsic
-    def prefetch(typingctx, array, i, b):
-        """Ask for the line of the cache that holds array[i, b], for indices that are not negative; wait for nothing."""
-
-        def codegen(context, builder, signature, args):
-            struct = context.make_array(signature.args[0])(context, builder, args[0])
-            item = cgutils.get_item_pointer(context, builder, signature.args[0], struct, args[1:], wraparound=False)
-            address = builder.bitcast(item, ir.IntType(8).as_pointer())
-            kind = ir.FunctionType(ir.VoidType(), [address.type, _INT, _INT, _INT])
-            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-            # A read, to be kept in all levels, of data.
-            builder.call(function, [address, ir.Constant(_INT, 0), ir.Constant(_INT, 3), ir.Constant(_INT, 1)])
-            return context.get_dummy_value()
-
-        return types.void(array, types.intp, types.intp), codegen
 
     @intrinsic
     def splat(typingctx, scalar):
