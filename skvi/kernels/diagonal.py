@@ -223,7 +223,7 @@ def _add_about_mean(sums, j, mass, mean, center, first, second):
 def diagonal_moments(x, table, responsibilities, means, count, first, second):
     """Add a block's moments about the means: sums of r, r d and r d^2 with d = row - mean; `second` is (K, 1, D8).
 
-    Components that matter to more than half of the rows take part in products, others read only their rows.
+    Components that matter to more than a quarter of the rows take part in products, others read only their rows.
     """
     n_components, n_rows = responsibilities.shape
     depth = table.shape[1]
@@ -235,7 +235,7 @@ def diagonal_moments(x, table, responsibilities, means, count, first, second):
     for k in range(n_components):
         n_active, masses[k] = active_rows(responsibilities, k, zeros, rows)
         count[k] += masses[k]
-        if 2 * n_active > n_rows:
+        if 4 * n_active > n_rows:
             chosen[n_chosen] = k
             n_chosen += 1
         else:
