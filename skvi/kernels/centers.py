@@ -3,8 +3,8 @@
 Shapes: x (D4, B) and weights (B,) are a block's (see `blocks`); centers (K, D), labels (B,), distances (K, B).
 """
 
-from skvi._numba import jit, jit_helper
-from skvi.kernels.arrays import aligned_empty
+from skvi._numba import jit, jit_helper, wide_vectors
+from skvi.kernels.arrays import aligned_empty, aligned_flat
 from skvi.kernels.simd import LANES, fma, load, minus, splat, store
 
 
@@ -16,7 +16,7 @@ def move_centers(x, weights, most_moves, centers, labels, distances):
     A centre without rows stays where it is. Return the weighted sum of squared distances from the nearest centres.
     """
     n_centers, n_features = centers.shape
-    sums = aligned_empty(2, n_centers)
+    sums, least = aligned_empty(2, n_centers), aligned_flat(weights.size)
     inertia = 0.0
     for move in range(most_moves + 1):
         for k in range(n_centers):
@@ -26,15 +26,26 @@ def move_centers(x, weights, most_moves, centers, labels, distances):
                     d = minus(load(x, i, b), splat(centers[k, i]))
                     square = fma(d, d, square)
                 store(distances, k, b, square)
-        inertia = 0.0
-        for b in range(weights.size):
-            nearest = 0
-            for k in range(1, n_centers):
-                nearest = k if distances[k, b] < distances[nearest, b] else nearest
-            labels[b] = nearest
-            inertia += weights[b] * distances[nearest, b]
+        inertia = _assign(distances, weights, labels, least)
         if move == most_moves or not _move_to_means(x, weights, labels, sums, centers):
             break
+    return inertia
+
+
+@jit_helper
+def _assign(distances, weights, labels, least):
+    """Set each row's nearest centre, the first of equals; return the weighted sum of squared distances from them."""
+    wide_vectors()
+    for b in range(weights.size):
+        labels[b] = 0
+        least[b] = distances[0, b]
+    for k in range(1, distances.shape[0]):
+        for b in range(weights.size):
+            labels[b] = k if distances[k, b] < least[b] else labels[b]
+            least[b] = distances[k, b] if distances[k, b] < least[b] else least[b]
+    inertia = 0.0
+    for b in range(weights.size):
+        inertia += weights[b] * least[b]
     return inertia
 
 
@@ -42,11 +53,14 @@ def move_centers(x, weights, most_moves, centers, labels, distances):
 def _move_to_means(x, weights, labels, sums, centers):
     """Return whether a centre moved."""
     moved = False
+    for k in range(centers.shape[0]):
+        sums[0, k] = 0.0
+    for b in range(weights.size):
+        sums[0, labels[b]] += weights[b]
     for i in range(centers.shape[1]):
         for k in range(centers.shape[0]):
-            sums[0, k] = sums[1, k] = 0.0
+            sums[1, k] = 0.0
         for b in range(weights.size):
-            sums[0, labels[b]] += weights[b]
             sums[1, labels[b]] += weights[b] * x[i, b]
         for k in range(centers.shape[0]):
             if sums[0, k] > 0.0:
