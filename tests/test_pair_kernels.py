@@ -1,5 +1,7 @@
 """Kernels of pairs and Stein's method against plain twins and closed forms; the file also runs without compilation."""
 
+import inspect
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -8,7 +10,8 @@ from skvi._numba import DISABLED
 from skvi.gradient.distances import median_square
 from skvi.gradient.rounds import n_groups, play, rounds
 from skvi.gradient.stein import KERNELS, kernel_stein_discrepancy, median_bandwidth, stein_direction
-from skvi.kernels import pairs
+from skvi.kernels import clouds, pairs
+from tests.reference import clouds as plain_clouds
 from tests.reference import pairs as plain
 
 compiled = pytest.mark.skipif(DISABLED, reason="too many pairs for plain Python")
@@ -402,3 +405,31 @@ def test_descent_reaches_a_gaussian(name):
     assert_allclose(x.mean(axis=0), mean, atol=0.02)
     assert_allclose(x.var(axis=0), var, rtol=0.15)
     assert kernel_stein_discrepancy(x, (mean - x) / var, 1.0) < 0.05 * before
+
+
+@pytest.mark.parametrize("name", ["cloud_distances", "cloud_directions"])
+def test_twins_of_few_particles_have_the_same_signature(name):
+    kernel = getattr(clouds, name)
+    assert inspect.signature(getattr(kernel, "py_func", kernel)) == inspect.signature(getattr(plain_clouds, name))
+
+
+@pytest.mark.parametrize("normal", [True, False])
+@pytest.mark.parametrize(("n", "p"), [(1, 1), (5, 3), (33, 7), (70, 16)])
+def test_few_particles_in_two_calls_are_their_twins(n, p, normal):
+    x, g = particles(n, p)
+    first, second = np.triu_indices(-(-n // pairs.BLOCK))
+    n_rows = -(-n // pairs.BLOCK) * pairs.BLOCK
+    panels, tiles = (
+        np.empty((n_rows * p // pairs.BLOCK, pairs.BLOCK)),
+        np.empty((len(first) * pairs.BLOCK, pairs.BLOCK)),
+    )
+    squares, expected = np.empty((2, n * (n - 1) // 2))
+    kernels = clouds.kernels_of_clouds(normal)
+    clouds.cloud_distances(kernels, x, first, second, panels, tiles, squares)
+    plain_clouds.cloud_distances(kernels, x, first, second, panels.copy(), tiles.copy(), expected)
+    assert_allclose(squares, expected, rtol=1e-13)
+    tables, (out, wanted) = np.empty((3, n_rows, -(-(p + 1) // 8) * 8)), np.empty((2, n, p))
+    for kept in (tiles, np.empty((0, pairs.BLOCK))):
+        clouds.cloud_directions(kernels, x, g, normal, 0.3, 0.7, panels, kept, *tables, out)
+        plain_clouds.cloud_directions(kernels, x, g, normal, 0.3, 0.7, panels, kept, *tables, wanted)
+        assert_allclose(out, wanted, rtol=1e-12, atol=1e-13)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skvi import _threads
-from skvi.kernels import pairs
+from skvi.kernels import clouds, pairs
 
 #: pairs that the median is taken over: all where there are no more, else a sample of at least as many
 MEDIAN_PAIRS = 2**18
@@ -67,6 +67,20 @@ def median_and_tiles(x, panels, n_jobs, n_pairs=MEDIAN_PAIRS):
     else:
         tiles = _threads.scratch("tiles", (len(meetings.first) * pairs.BLOCK, pairs.BLOCK))
     return _median_of_all(_squares(panels, x.shape, meetings, tiles, n_jobs), n), tiles
+
+
+def few_median_and_tiles(kernels, x, panels):
+    """The same for rows all of whose pairs one task compares, in panels that are loaded here.
+
+    Parameters
+    ----------
+    kernels : from `kernels_of_clouds`
+    """
+    n, meetings = len(x), _meetings(len(x), MEDIAN_PAIRS)
+    tiles = _threads.scratch("tiles", (len(meetings.first) * pairs.BLOCK, pairs.BLOCK))
+    squares = _threads.scratch("squares", (n * (n - 1) // 2,))
+    clouds.cloud_distances(kernels, x, meetings.first, meetings.second, panels, tiles, squares)
+    return _median_of_all(squares, n), tiles
 
 
 class _Meetings(NamedTuple):

@@ -11,7 +11,7 @@ from itertools import pairwise
 from skvi import _threads
 
 #: least cost of a meeting of two groups, in the unit of `n_groups`: about a quarter of a millisecond
-_LEAST_COST = 4e6
+LEAST_COST = 4e6
 _MOST_GROUPS = 64
 
 
@@ -25,7 +25,7 @@ def n_groups(n_blocks, cost):
         Of all pairs, each of the two orders counted; one coordinate of a pair costs one.
     """
     groups = 1
-    while 2 * groups <= min(n_blocks, _MOST_GROUPS) and 2 * cost >= _LEAST_COST * (2 * groups) ** 2:
+    while 2 * groups <= min(n_blocks, _MOST_GROUPS) and 2 * cost >= LEAST_COST * (2 * groups) ** 2:
         groups *= 2
     # Two groups meet once: there is nothing to share.
     return groups if groups > 2 else 1

@@ -9,9 +9,17 @@ import math
 import numpy as np
 
 from skvi import _threads
-from skvi.gradient.distances import MEDIAN_PAIRS, NO_TILES, load_panels, median_and_tiles, median_square, n_blocks
-from skvi.gradient.rounds import n_groups, play, rounds
-from skvi.kernels import pairs
+from skvi.gradient.distances import (
+    MEDIAN_PAIRS,
+    NO_TILES,
+    few_median_and_tiles,
+    load_panels,
+    median_and_tiles,
+    median_square,
+    n_blocks,
+)
+from skvi.gradient.rounds import LEAST_COST, n_groups, play, rounds
+from skvi.kernels import clouds, pairs
 
 KERNELS = ("rbf", "imq")
 # What a kernel value costs beside its coordinates, in coordinates.
@@ -62,6 +70,8 @@ def stein_direction(particles, gradients, kernel, bandwidth=None, n_jobs=None, r
     x, g = _rows(particles, gradients)
     if kernel not in KERNELS:
         raise ValueError(f"kernel={kernel!r}: give one of {', '.join(map(repr, KERNELS))}")
+    if _is_few(*x.shape):
+        return _direction_of_few(x, g, kernel, bandwidth, repulsion)
     n_jobs, tiles = _threads.effective_n_jobs(n_jobs), NO_TILES
     panels = load_panels("particles", x)
     if bandwidth is None:
@@ -72,6 +82,25 @@ def stein_direction(particles, gradients, kernel, bandwidth=None, n_jobs=None, r
     out = np.empty_like(x)
     # Of itself a particle feels k = 1 and no repulsion.
     pairs.directions(x, g, center, totals, out)
+    return out
+
+
+def _direction_of_few(x, g, kernel, bandwidth, repulsion):
+    """The direction of particles whose pairs are no work to share."""
+    n, depth = x.shape
+    kernels = clouds.kernels_of_clouds(kernel == "rbf")
+    panels = _threads.scratch("particles", (n_blocks(n) * depth, pairs.BLOCK))
+    if bandwidth is None:
+        typical, tiles = few_median_and_tiles(kernels, x, panels)
+        bandwidth = _bandwidth(x, typical)
+    else:
+        tiles = NO_TILES
+        pairs.load_panels(x, panels)
+    shape = n_blocks(n) * pairs.BLOCK, _padded(depth + 1)
+    tables = [_threads.scratch(name, shape) for name in ("drive", "repulsion", "stein sums")]
+    out = np.empty(x.shape)
+    scales = _scale(bandwidth), float(repulsion)
+    clouds.cloud_directions(kernels, x, g, kernel == "rbf", *scales, panels, tiles, *tables, out)
     return out
 
 
@@ -208,5 +237,14 @@ def _sums(panels, tiles, x, g, center, kernel, scale, repulsion, n_jobs):
 
 def _play(n, depth, task, n_jobs):
     """Results of task(first, second) for all meetings of ranges of blocks."""
-    groups = n_groups(n_blocks(n), float(n) ** 2 * (depth + _KERNEL_COST))
-    return play(rounds(n_blocks(n), groups), task, n_jobs)
+    return play(rounds(n_blocks(n), n_groups(n_blocks(n), _cost(n, depth))), task, n_jobs)
+
+
+def _cost(n, depth):
+    """Of all pairs, each of the two orders counted, in coordinates."""
+    return float(n) ** 2 * (depth + _KERNEL_COST)
+
+
+def _is_few(n, depth):
+    """Whether there is one task only, and the median is that of all pairs."""
+    return _cost(n, depth) <= 2.0 * LEAST_COST and n * (n - 1) <= 2 * MEDIAN_PAIRS
