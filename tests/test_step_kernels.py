@@ -16,7 +16,7 @@ CLASSES = np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0])
 CASES = [
     (steps.rms_increment, lambda draw: (draw(7), 0.9, 0.1, 1e-6, draw(7) ** 2, np.empty(7))),
     (steps.add_way, lambda draw: (draw(5, 3), draw(5, 3), draw(3) ** 2)),
-    (steps.add_motion, lambda draw: (draw(5, 3), draw(5, 3), draw(3), draw(3), draw(3))),
+    (steps.add_motion, lambda draw: (draw(5, 3), draw(5, 3), draw(3), draw(3))),
     (coordinates.spread, lambda draw: (draw(4, 5), draw(5), draw(5) ** 2, np.array([1, 4]), np.empty((4, 5)))),
     (coordinates.gather_slopes, lambda draw: (draw(4, 5), draw(5), draw(5) ** 2, np.array([1, 4]), draw(4, 5))),
     (observations.logistic_slopes, lambda draw: (5.0 * draw(3, 9), CLASSES, draw(9) ** 2)),

@@ -46,7 +46,7 @@ class Motion:
 
     def observe(self, z, direction):
         """Take in the directions of one step."""
-        steps.add_motion(z, direction, z.sum(axis=0) / len(z), self.drift, self.swell)
+        steps.add_motion(z, direction, self.drift, self.swell)
         self.n_steps += 1
 
     def rest(self, z):
@@ -174,6 +174,9 @@ class SteinFlow:
     def _finite(self, gradients):
         """Gradients without those of particles at which one is not finite: they are only pushed by the others."""
         self.n_gradients += len(gradients)
+        # A sum of squares tells of most arrays in one pass; where it overflows numbers are looked at one by one.
+        if np.isfinite(np.vdot(gradients, gradients)):
+            return gradients
         finite = np.isfinite(gradients)
         if finite.all():
             return gradients

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from skvi._numba import jit, wide_vectors
 
 
@@ -28,10 +30,16 @@ def add_way(increment, way, squares):
 
 
 @jit
-def add_motion(places, direction, center, drift, swell):
-    """drift[p] += mean_i direction[i, p], swell[p] += mean_i direction[i, p] (places[i, p] - center[p])."""
+def add_motion(places, direction, drift, swell):
+    """drift[p] += mean_i direction[i, p], swell[p] += mean_i direction[i, p] (places[i, p] - mean_i places[i, p])."""
     wide_vectors()
     share = 1.0 / direction.shape[0]
+    center = np.zeros(places.shape[1])
+    for i in range(places.shape[0]):
+        for p in range(places.shape[1]):
+            center[p] += places[i, p]
+    for p in range(places.shape[1]):
+        center[p] /= places.shape[0]
     for i in range(direction.shape[0]):
         for p in range(direction.shape[1]):
             d = share * direction[i, p]

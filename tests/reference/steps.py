@@ -13,6 +13,6 @@ def add_way(increment, way, squares):
     squares += (increment**2).sum(axis=0)
 
 
-def add_motion(places, direction, center, drift, swell):
+def add_motion(places, direction, drift, swell):
     drift += direction.mean(axis=0)
-    swell += (direction * (places - center)).mean(axis=0)
+    swell += (direction * (places - places.mean(axis=0))).mean(axis=0)
