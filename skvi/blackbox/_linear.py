@@ -8,6 +8,7 @@ from skvi.blackbox._checks import check_numbers, needed_target, target_range
 from skvi.blackbox._densities import never_nan, quiet
 from skvi.blackbox._observations import Classes, NormalNoise
 from skvi.blackbox._predictor import LinearPredictor
+from skvi.gradient.compiled import CLASSES, COUNTS, NORMAL
 
 #: numpy draws counts as 64-bit integers
 _LARGEST_MEAN = 9e18
@@ -92,6 +93,10 @@ class LinearModel(RegressorMixin, NormalNoise, LinearPredictor):
         slopes, own = self._noise_slopes(theta, self._outputs(theta, X), y, row_weight)
         return self._pull(slopes, X) | {"noise_precision": own}
 
+    def gradient_of_rows(self, parameters, X, y):
+        """The gradient of rows of a table where they stand, or None for sparse tables."""
+        return self._compiled(X, y, NORMAL, (self.noise_shape, self.noise_rate))
+
 
 class LogisticModel(ClassifierMixin, Classes, LinearPredictor):
     """Logistic regression of two classes, or softmax regression of more.
@@ -153,6 +158,10 @@ class LogisticModel(ClassifierMixin, Classes, LinearPredictor):
     def grad_log_likelihood(self, theta, X, y, row_weight):
         """Gradient of the sum of the rows' log-probabilities times their weights, at each draw."""
         return self._pull(self._class_slopes(self._outputs(theta, X), y, row_weight), X)
+
+    def gradient_of_rows(self, parameters, X, y):
+        """The gradient of rows of a table where they stand, or None for sparse tables and more than two classes."""
+        return self._compiled(X, y, CLASSES) if len(parameters[0].shape) == 1 else None
 
 
 class PoissonModel(RegressorMixin, LinearPredictor):
@@ -229,6 +238,10 @@ class PoissonModel(RegressorMixin, LinearPredictor):
         np.subtract(y, slopes, out=slopes)
         slopes *= row_weight
         return self._pull(slopes, X)
+
+    def gradient_of_rows(self, parameters, X, y):
+        """The gradient of rows of a table where they stand, or None for sparse tables."""
+        return self._compiled(X, y, COUNTS)
 
     @quiet
     def predict(self, theta, X):

@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from skvi.blackbox._checks import check_choice, check_numbers, needed_target, precision_of, target_range
 from skvi.blackbox._densities import bounded, gamma_slope, log_gamma, log_normal, quiet, total_square, trailing
 from skvi.blackbox._observations import Classes, NormalNoise
+from skvi.gradient.compiled import CLASSES, NORMAL, network_gradient
 from skvi.gradient.layers import HiddenLayer
 from skvi.gradient.parameters import Parameter
 
@@ -115,6 +116,15 @@ class _Network(BaseEstimator):
             gradient["weight_precision"] = np.zeros(n_draws)
         return gradient
 
+    def _compiled(self, X, y, likelihood, noise=(1.0, 1.0)):
+        """The gradient of rows of rectifiers with one output, the prior of normal noise being Gamma."""
+        if self.activation != "relu":
+            return None
+        n_weights = self.n_hidden * (X.shape[1] + 2) + 1
+        given = None if self._learns_precision else np.full(n_weights, float(self.weight_precision))
+        priors = 0.0, self.precision_shape, self.precision_rate, *noise
+        return network_gradient(X, y, self.n_hidden, given, likelihood, priors)
+
 
 class NeuralNetworkRegressionModel(RegressorMixin, NormalNoise, _Network):
     """A Bayesian neural network of one hidden layer, for regression: the model of Liu & Wang (2016).
@@ -204,6 +214,10 @@ class NeuralNetworkRegressionModel(RegressorMixin, NormalNoise, _Network):
         slopes, own = self._noise_slopes(theta, outputs, y, row_weight)
         return slopes, {"noise_precision": own}
 
+    def gradient_of_rows(self, parameters, X, y):
+        """The gradient of rows of a table where they stand, or None for hyperbolic tangents."""
+        return self._compiled(X, y, NORMAL, (self.noise_shape, self.noise_rate))
+
 
 class NeuralNetworkClassificationModel(ClassifierMixin, Classes, _Network):
     """A Bayesian neural network of one hidden layer, for classification.
@@ -256,3 +270,7 @@ class NeuralNetworkClassificationModel(ClassifierMixin, Classes, _Network):
 
     def _slopes(self, theta, outputs, y, row_weight):
         return self._class_slopes(outputs, y, row_weight), {}
+
+    def gradient_of_rows(self, parameters, X, y):
+        """The gradient of rows of a table where they stand, or None for hyperbolic tangents and more classes."""
+        return self._compiled(X, y, CLASSES) if parameters[3].shape == () else None

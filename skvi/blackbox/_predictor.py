@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator
 
 from skvi.blackbox._checks import check_choice, check_numbers, precision_of, weight_scale
 from skvi.blackbox._densities import bounded, gamma_slope, log_gamma, log_normal, quiet, total_square, trailing
+from skvi.gradient.compiled import linear_gradient
 from skvi.gradient.parameters import Parameter
 
 
@@ -90,6 +91,12 @@ class LinearPredictor(BaseEstimator):
         if self._learns_precision:
             gradient["weight_precision"] = np.zeros(len(slopes))
         return gradient
+
+    def _compiled(self, X, y, likelihood, noise=(1.0, 1.0)):
+        """The gradient of rows of models with one predictor, the prior of normal noise being Gamma."""
+        given = None if self._learns_precision else np.full(X.shape[1], self.weight_precision, dtype=np.float64)
+        priors = float(self.intercept_scale) ** -2, self.precision_shape, self.precision_rate, *noise
+        return linear_gradient(X, y, self.fit_intercept, given, likelihood, priors)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

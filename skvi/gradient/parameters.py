@@ -157,11 +157,28 @@ class Layout:
         """The free numbers of one parameter."""
         return parameter.start + parameter.scale * z[:, place].reshape(len(z), *parameter.free_shape)
 
+    @property
+    def is_side_by_side(self):
+        """Whether `spread` gives all parameters: each number of them stands where its free number does."""
+        return not self._others
+
+    def spread(self, z):
+        """Free numbers in their own units, and in place of positive parameters' these themselves, shape (T, P)."""
+        z = np.ascontiguousarray(z, dtype=np.float64)
+        x = np.empty(z.shape)
+        coordinates.spread(z, self._start, self._scale, self._exponential, x)
+        return x
+
+    def gather(self, z, slopes):
+        """Slopes in z of a log density and the log-determinant, written over those in what `spread` gives."""
+        coordinates.gather_slopes(
+            np.ascontiguousarray(z, dtype=np.float64), self._start, self._scale, self._exponential, slopes
+        )
+        return slopes
+
     def constrain(self, z):
         """The parameters at free numbers: a dictionary of arrays of shape (T, *shape)."""
-        z = np.ascontiguousarray(z, dtype=np.float64)
-        x, theta = np.empty(z.shape), {}
-        coordinates.spread(z, self._start, self._scale, self._exponential, x)
+        x, theta = self.spread(z), {}
         for parameter, place in zip(self.parameters, self._slices, strict=True):
             part = x[:, place].reshape(len(z), *parameter.free_shape)
             theta[parameter.name] = part if parameter.name not in self._others else parameter.constraint.constrain(part)
@@ -185,15 +202,13 @@ class Layout:
 
         Gradients of the log density in the parameters are a dictionary of arrays of shape (T, *shape).
         """
-        z = np.ascontiguousarray(z, dtype=np.float64)
-        pulled = np.empty(z.shape)
+        pulled = np.empty(np.shape(z))
         for parameter, place in zip(self.parameters, self._slices, strict=True):
             part = np.asarray(gradients[parameter.name])
             if parameter.name in self._others:
                 part = parameter.constraint.pull_back(self._own(z, parameter, place), part)
             pulled[:, place] = part.reshape(len(z), -1)
-        coordinates.gather_slopes(z, self._start, self._scale, self._exponential, pulled)
-        return pulled
+        return self.gather(z, pulled)
 
     def flatten(self, theta):
         """All numbers of the constrained parameters side by side, in the order of `labels`."""

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from skvi import _threads
+from skvi.gradient.compiled import gradient_of_rows
 from skvi.gradient.differences import central_gradient
 
 # Doubles of an array of draws by rows: what stays in a core's cache.
@@ -64,23 +65,35 @@ class Target:
             not self.has_rows or hasattr(self.model, "grad_log_likelihood")
         )
 
+    @cached_property
+    def of_rows(self):
+        """The gradient that the model gives for rows where they stand, all parameters side by side; None without."""
+        if not (self.has_rows and self.has_gradient and self.layout.is_side_by_side):
+            return None
+        return gradient_of_rows(self.model, self.layout.parameters, self.X, self.y)
+
     def minibatch(self, rows):
         """The target with the likelihood of some rows, scaled up to the weight of all."""
-        weight = self.row_weight[rows]
-        weight = weight * (self.total_weight / weight.sum())
-        y = None if self.y is None else self.y[rows]
-        return Target(self.model, self.layout, _taken(self.X, rows), y, weight, self.n_jobs)
+        return MiniBatch(self, rows)
 
     def reweighted(self, row_weight):
         """The target whose rows count by other weights."""
         return Target(self.model, self.layout, self.X, self.y, row_weight, self.n_jobs)
 
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return self.X.shape[0]
+
+    def _chunks(self, n_draws):
+        """Slices of the rows."""
+        size = max(_LEAST_ROWS, _CHUNK_DOUBLES // n_draws)
+        return [slice(begin, begin + size) for begin in range(0, self.n_rows, size)]
+
     def over_rows(self, n_draws, evaluate):
         """Values of a function of (X, y, row_weight) for each chunk of rows, in order."""
-        size = max(_LEAST_ROWS, _CHUNK_DOUBLES // n_draws)
         tasks = []
-        for begin in range(0, self.X.shape[0], size):
-            rows = slice(begin, begin + size)
+        for rows in self._chunks(n_draws):
             y = None if self.y is None else self.y[rows]
             tasks.append(partial(evaluate, self.X[rows], y, self.row_weight[rows]))
         with _threads.single_threaded_blas():
@@ -143,6 +156,8 @@ class Target:
         if not self.has_gradient:
             with np.errstate(invalid="ignore"):
                 return central_gradient(self.log_density, z)
+        if self.of_rows is not None:
+            return self._gradient_of_rows(z)
         theta = self.layout.constrain(z)
         total = self.model.grad_log_prior(theta)
         if self.has_rows:
@@ -154,6 +169,62 @@ class Target:
                 total = {name: total[name] + part[name] for name in total}
         with np.errstate(invalid="ignore", over="ignore"):
             return self.layout.pull_back(z, total)
+
+    def _gradient_of_rows(self, z):
+        """The same by the model's gradient of rows where they stand."""
+        x = self.layout.spread(z)
+        tasks = [partial(self._sum_over, x, rows) for rows in self._chunks(len(z))]
+        first, *others = _threads.run(tasks, self.n_jobs)
+        for other in others:
+            first += other
+        return self.layout.gather(z, first)
+
+    def _sum_over(self, x, rows):
+        """Gradient of the rows of a chunk; that of the prior is in the first."""
+        places = np.arange(rows.start, min(rows.stop, self.n_rows))
+        return self.of_rows(x, places, self.row_weight, prior=rows.start == 0)
+
+
+class MiniBatch(Target):
+    """The target with the likelihood of some rows of another, scaled up to the weight of all.
+
+    Parameters
+    ----------
+    whole : Target
+    rows : ndarray of shape (n,) or slice
+    """
+
+    def __init__(self, whole, rows):
+        self.model = whole.model
+        self.layout = whole.layout
+        self.n_jobs = whole.n_jobs
+        self._whole = whole
+        self._rows = rows
+
+    @cached_property
+    def X(self):
+        """The rows, copied when they are asked for."""
+        return _taken(self._whole.X, self._rows)
+
+    @cached_property
+    def y(self):
+        """Their targets."""
+        return None if self._whole.y is None else self._whole.y[self._rows]
+
+    @cached_property
+    def row_weight(self):
+        """What each of them counts."""
+        weight = self._whole.row_weight[self._rows]
+        return weight * (self._whole.total_weight / weight.sum())
+
+    def gradient(self, z):
+        """Gradient of the log density, (T, P); by differences where the model gives none."""
+        of_rows = self._whole.of_rows
+        if of_rows is None or isinstance(self._rows, slice) or len(z) * len(self._rows) > _CHUNK_DOUBLES:
+            return super().gradient(z)
+        x = self.layout.spread(z)
+        slopes = of_rows(x, self._rows, self._whole.row_weight, weight=self._whole.total_weight)
+        return self.layout.gather(z, slopes)
 
 
 def _taken(table, rows):

@@ -14,12 +14,13 @@ TILE = 2 * LANES
 
 
 @jit_helper
-def _products_above(a, b, floor, out):
-    """out = a @ b, and at least floor; NaN stays."""
-    n, depth = a.shape
+def products_above(a, b, floor, out):
+    """out = a @ b, and at least floor; NaN stays. Columns of a beyond the rows of b are left out."""
+    n, depth = a.shape[0], b.shape[0]
     zero, least = splat(0.0), splat(floor)
     whole = n // 4 * 4
-    for j in range(0, b.shape[1], TILE):
+    wide = b.shape[1] // TILE * TILE
+    for j in range(0, wide, TILE):
         for i in range(0, whole, 4):
             s0 = s1 = s2 = s3 = t0 = t1 = t2 = t3 = zero
             for p in range(depth):
@@ -43,6 +44,37 @@ def _products_above(a, b, floor, out):
                 s, t = fma(c, load(b, p, j), s), fma(c, load(b, p, j + LANES), t)
             store(out, i, j, maximum(s, least))
             store(out, i, j + LANES, maximum(t, least))
+    if wide < b.shape[1]:
+        _last_products_above(a, b, floor, out)
+
+
+@jit_helper
+def _last_products_above(a, b, floor, out):
+    """Do as `products_above` for the last eight columns."""
+    n, depth, j = a.shape[0], b.shape[0], b.shape[1] - LANES
+    zero, least = splat(0.0), splat(floor)
+    whole = n // 8 * 8
+    for i in range(0, whole, 8):
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
+        for p in range(depth):
+            u = load(b, p, j)
+            s0, s1 = fma(broadcast(a, i, p), u, s0), fma(broadcast(a, i + 1, p), u, s1)
+            s2, s3 = fma(broadcast(a, i + 2, p), u, s2), fma(broadcast(a, i + 3, p), u, s3)
+            s4, s5 = fma(broadcast(a, i + 4, p), u, s4), fma(broadcast(a, i + 5, p), u, s5)
+            s6, s7 = fma(broadcast(a, i + 6, p), u, s6), fma(broadcast(a, i + 7, p), u, s7)
+        store(out, i, j, maximum(s0, least))
+        store(out, i + 1, j, maximum(s1, least))
+        store(out, i + 2, j, maximum(s2, least))
+        store(out, i + 3, j, maximum(s3, least))
+        store(out, i + 4, j, maximum(s4, least))
+        store(out, i + 5, j, maximum(s5, least))
+        store(out, i + 6, j, maximum(s6, least))
+        store(out, i + 7, j, maximum(s7, least))
+    for i in range(whole, n):
+        s = zero
+        for p in range(depth):
+            s = fma(broadcast(a, i, p), load(b, p, j), s)
+        store(out, i, j, maximum(s, least))
 
 
 @jit
@@ -50,7 +82,7 @@ def activate(layers, inputs, floor, hidden):
     """hidden[t] = max(layers[t] @ inputs, floor): zero makes rectifiers, minus infinity changes nothing."""
     wide_vectors()
     for t in range(layers.shape[0]):
-        _products_above(layers[t], inputs, floor, hidden[t])
+        products_above(layers[t], inputs, floor, hidden[t])
 
 
 @jit
@@ -58,7 +90,7 @@ def combine(weights, hidden, outputs):
     """outputs[t] = weights[t] @ hidden[t]."""
     wide_vectors()
     for t in range(weights.shape[0]):
-        _products_above(weights[t], hidden[t], -float("inf"), outputs[t])
+        products_above(weights[t], hidden[t], -float("inf"), outputs[t])
 
 
 @jit_helper
@@ -121,5 +153,5 @@ def pull_back(weights, slopes, rows, rectified, hidden, weight_gradient, layer_g
             _pass_back_one(weights[t], slopes[t], hidden[t])
         else:
             _pass_back(weights[t], slopes[t], rectified, hidden[t])
-        _products_above(hidden[t], rows, -float("inf"), products)
+        products_above(hidden[t], rows, -float("inf"), products)
         _split(products, layer_gradient[t], bias_gradient[t])

@@ -9,7 +9,7 @@ from skvi.kernels.special import exp_nonpositive
 
 
 @jit_helper
-def _sigma(x):
+def sigma(x):
     """1 / (1 + exp(-x)) of eight numbers."""
     zero, one = splat(0.0), splat(1.0)
     e = exp_nonpositive(minus(zero, maximum(x, minus(zero, x))))
@@ -37,7 +37,7 @@ def logistic_slopes(outputs, targets, row_weight):
     for t in range(outputs.shape[0]):
         row[0, :n_rows] = outputs[t]
         for b in range(0, n_rows, LANES):
-            store(row, 0, b, _sigma(load(row, 0, b)))
+            store(row, 0, b, sigma(load(row, 0, b)))
         for i in range(n_rows):
             outputs[t, i] = row_weight[i] * (targets[i] - row[0, i])
 

@@ -67,6 +67,10 @@ if DISABLED:
         """Return x, but zero where it is below the bound."""
         return np.where(x < bound, 0.0, x)
 
+    def where_positive(x, y):
+        """Return y where x is positive, else zero."""
+        return np.where(x > 0.0, y, 0.0)
+
     def any_above(x, bound):
         """Whether some lane of x is above the bound, or NaN."""
         return not (x <= bound).all()
@@ -268,6 +272,16 @@ else:
         def codegen(context, builder, signature, args):
             zero = ir.Constant(_DOUBLES, [0.0] * LANES)
             return builder.select(builder.fcmp_ordered("<", *args), zero, args[0])
+
+        return _vector(_vector, _vector), codegen
+
+    @intrinsic
+    def where_positive(typingctx, x, y):
+        """Return y where x is positive, else zero."""
+
+        def codegen(context, builder, signature, args):
+            zero = ir.Constant(_DOUBLES, [0.0] * LANES)
+            return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], zero)
 
         return _vector(_vector, _vector), codegen
 
