@@ -200,7 +200,7 @@ def _precision(x, t, noise, likelihood):
 
 
 @jit
-def products(a, b, floor, out):
+def _products(a, b, floor, out):
     """out = max(a @ b, floor), from as many columns of a as b has rows."""
     wide_vectors()
     products_above(a, b, floor, out)
@@ -363,5 +363,5 @@ def kernels_of_gradients():
     """What `linear_gradient` and `network_gradient` call."""
     if not _compiled:
         matrix = np.empty((0, 0))
-        _compiled["products"] = entries(entry(products, matrix, matrix, 0.0, matrix))
+        _compiled["products"] = entries(entry(_products, matrix, matrix, 0.0, matrix))
     return _compiled["products"]
