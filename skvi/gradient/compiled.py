@@ -3,6 +3,7 @@
 import numpy as np
 
 from skvi.kernels import gradients
+from skvi.kernels.arrays import read_only
 
 #: kinds of likelihoods, given the outputs of a model
 NORMAL, CLASSES, COUNTS = gradients.NORMAL, gradients.CLASSES, gradients.COUNTS
@@ -68,14 +69,7 @@ def network_gradient(X, y, n_hidden, precisions, likelihood, priors):
 def _of_table(kernel, X, y, *rest):
     if not (isinstance(X, np.ndarray) and X.dtype == np.float64 and X.flags.c_contiguous):
         return None
-    return RowsGradient(kernel, _read_only(X), _read_only(np.ascontiguousarray(y, dtype=np.float64)), *rest)
-
-
-def _read_only(values):
-    """A view that must not be written: kernels are compiled for one kind of array, and memory maps are of this kind."""
-    view = np.asarray(values).view()
-    view.flags.writeable = False
-    return view
+    return RowsGradient(kernel, read_only(np.asarray(X)), read_only(np.ascontiguousarray(y, dtype=np.float64)), *rest)
 
 
 def gradient_of_rows(model, parameters, X, y):

@@ -44,11 +44,11 @@ def load_block(rows, weights, start, x, table, block_weights):
             x[i, b] = rows[start + b, i] if present and i < d else 0.0
     for i in range(0, columns, LANES):
         for b in range(0, x.shape[1], LANES):
-            _transpose(table, b, i, x)
+            transpose_tile(table, b, i, x)
 
 
 @jit_helper
-def _transpose(table, b, i, x):
+def transpose_tile(table, b, i, x):
     """x[i:i + 8, b:b + 8] = table[b:b + 8, i:i + 8].T, as far as x reaches."""
     r0, r1, r2, r3 = load(table, b, i), load(table, b + 1, i), load(table, b + 2, i), load(table, b + 3, i)
     r4, r5, r6, r7 = load(table, b + 4, i), load(table, b + 5, i), load(table, b + 6, i), load(table, b + 7, i)

@@ -15,7 +15,7 @@ from skvi.kernels.moments import LARGEST_RATIO, active_rows, add_picked, differe
 from skvi.kernels.products import GROUP, TILE, add_weighted
 from skvi.kernels.simd import LANES, load, minus, splat, store, times
 
-# Doubles of a chunk of rows, each twice in succession.
+# Doubles of the circles of a chunk of rows, which stay in a first-level cache beside a tile of their products.
 _CHUNK_DOUBLES = 2688
 # Work of moments by products, for each component that takes part and to begin with, where 1 is what one component
 # takes of rows that it picks.

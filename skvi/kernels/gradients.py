@@ -10,6 +10,7 @@ import numpy as np
 
 from skvi._numba import call, entries, entry, jit, jit_helper, wide_vectors
 from skvi.kernels.arrays import aligned_empty
+from skvi.kernels.blocks import transpose_tile
 from skvi.kernels.networks import TILE, products_above
 from skvi.kernels.observations import sigma
 from skvi.kernels.simd import (
@@ -26,7 +27,6 @@ from skvi.kernels.simd import (
     store,
     times,
     total,
-    transposed,
     where_positive,
 )
 from skvi.kernels.special import exp_nonpositive
@@ -107,24 +107,7 @@ def _load_rows(table, rows, start, held, inputs):
             held[b, p] = table[row, p]
     for b in range(0, held.shape[0], LANES):
         for p in range(0, held.shape[1], LANES):
-            r0, r1, r2, r3, r4, r5, r6, r7 = transposed(
-                load(held, b, p),
-                load(held, b + 1, p),
-                load(held, b + 2, p),
-                load(held, b + 3, p),
-                load(held, b + 4, p),
-                load(held, b + 5, p),
-                load(held, b + 6, p),
-                load(held, b + 7, p),
-            )
-            store(inputs, p, b, r0)
-            store(inputs, p + 1, b, r1)
-            store(inputs, p + 2, b, r2)
-            store(inputs, p + 3, b, r3)
-            store(inputs, p + 4, b, r4)
-            store(inputs, p + 5, b, r5)
-            store(inputs, p + 6, b, r6)
-            store(inputs, p + 7, b, r7)
+            transpose_tile(held, b, p, inputs)
     for b in range(held.shape[0]):
         inputs[depth, b] = 1.0 if b < n else 0.0
     return n
